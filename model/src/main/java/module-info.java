@@ -1,0 +1,8 @@
+/** The model: configuration, weights and their names, forward. */
+@org.jspecify.annotations.NullMarked
+module dev.puna.model {
+    requires static transitive org.jspecify;
+    requires transitive dev.puna.kernels;
+    requires transitive dev.puna.formats;
+    requires tools.jackson.databind;
+}

@@ -1,0 +1,7 @@
+/** Shaped views of memory, who owns that memory, and the team of threads that computes on it. */
+@org.jspecify.annotations.NullMarked
+module dev.puna.tensor {
+    requires static transitive org.jspecify;
+
+    exports dev.puna.tensor;
+}

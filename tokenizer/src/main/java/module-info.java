@@ -1,0 +1,7 @@
+/** Text to token ids and back, and chat templates. */
+@org.jspecify.annotations.NullMarked
+module dev.puna.tokenizer {
+    requires static transitive org.jspecify;
+    requires transitive dev.puna.tensor;
+    requires tools.jackson.core;
+}
