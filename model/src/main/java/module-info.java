@@ -5,4 +5,6 @@ module dev.puna.model {
     requires transitive dev.puna.kernels;
     requires transitive dev.puna.formats;
     requires tools.jackson.databind;
+
+    exports dev.puna.model;
 }
