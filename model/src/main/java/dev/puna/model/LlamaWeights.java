@@ -96,7 +96,7 @@ public record LlamaWeights(RopePairing pairing, Tensor embedding, List<Layer> la
     /** Bytes of all tensors together; a tied head counts once. */
     public long byteSize() {
         long bytes = embedding.data().byteSize() + finalNorm.data().byteSize();
-        if (head != embedding) {
+        if (!head.equals(embedding)) {
             bytes += head.data().byteSize();
         }
         for (Layer layer : layers) {
