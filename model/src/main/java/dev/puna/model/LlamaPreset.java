@@ -30,6 +30,7 @@ public enum LlamaPreset {
     LLAMA_3_2_1B(third(2048, 16, 32, 8192, 131072, new RopeScaling.Llama3(32, 1, 4, 8192), true)),
     LLAMA_3_2_3B(third(3072, 28, 24, 8192, 131072, new RopeScaling.Llama3(32, 1, 4, 8192), true));
 
+    @SuppressWarnings("ImmutableEnumChecker") // a record that copies its one array
     private final LlamaConfig config;
 
     LlamaPreset(LlamaConfig config) {
