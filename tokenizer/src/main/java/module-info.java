@@ -4,4 +4,6 @@ module dev.puna.tokenizer {
     requires static transitive org.jspecify;
     requires transitive dev.puna.tensor;
     requires tools.jackson.core;
+
+    exports dev.puna.tokenizer;
 }
