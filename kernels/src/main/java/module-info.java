@@ -7,6 +7,10 @@ module dev.puna.kernels {
     requires static jdk.incubator.vector;
 
     exports dev.puna.kernels;
+    exports dev.puna.kernels.blocks;
 
     uses dev.puna.kernels.KernelsProvider;
+
+    provides dev.puna.kernels.KernelsProvider with
+            dev.puna.kernels.ReferenceKernelsProvider;
 }

@@ -4,6 +4,7 @@ import dev.puna.tensor.DType;
 import dev.puna.tensor.Tensor;
 import dev.puna.tensor.ThreadTeam;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The operations of a LLaMA. Activations are F32 and dense; weights have any {@link DType}. Shapes are checked at the
@@ -13,6 +14,24 @@ import java.util.List;
  * the weights, whatever the other rows, their number, and the number of threads are.
  */
 public interface Kernels extends AutoCloseable {
+    /**
+     * The kernels of the best tier on this machine, or of the one that {@code PUNA_KERNELS} names.
+     *
+     * @throws dev.puna.tensor.ConfigurationException if the named tier does not exist or refuses
+     */
+    static Kernels open(ThreadTeam threads) {
+        return open(KernelsChoice.requested(Optional.empty(), System.getenv()), threads);
+    }
+
+    /**
+     * The kernels of a tier by name, or with {@code auto} of the best on this machine.
+     *
+     * @throws dev.puna.tensor.ConfigurationException if the named tier does not exist or refuses
+     */
+    static Kernels open(String requested, ThreadTeam threads) {
+        return KernelsChoice.onThisMachine(requested).create(threads);
+    }
+
     /** The name of the tier: {@code reference}, {@code vector}, {@code x86}, … */
     String tier();
 
