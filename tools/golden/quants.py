@@ -6,8 +6,8 @@ Usage: quants.py LIBGGML_BASE OUT
   OUT           kernels/src/test/resources/dev/puna/kernels/blocks
 
 Writes, for each type T:
-  T.blocks   random bytes as blocks (scales kept finite), T.values their float32 values (dequantize_row_T)
-  T.encoded  what quantize_row_T_ref makes of input.f32, for the types that Puna quantizes to
+  T.blocks.bin   random bytes as blocks (scales kept finite), T.values.bin their float32 values (dequantize_row_T)
+  T.encoded.bin  what quantize_row_T_ref makes of input.f32.bin, for the types that Puna quantizes to
 The gguf Python package must agree with the library wherever it implements the same thing.
 """
 import ctypes
@@ -48,7 +48,7 @@ def main():
     out = sys.argv[2]
     rng = np.random.default_rng(20261120)
     x = inputs(rng)
-    x.tofile(os.path.join(out, "input.f32"))
+    x.tofile(os.path.join(out, "input.f32.bin"))
     for name in TYPES:
         kind = GGMLQuantizationType[name.upper()]
         elements, size = GGML_QUANT_SIZES[kind]
@@ -64,8 +64,8 @@ def main():
             ctypes.c_int64(values.size))
         witness = quants.dequantize(blocks.reshape(1, -1), kind).reshape(-1)
         assert np.array_equal(values, witness), name
-        blocks.tofile(os.path.join(out, name + ".blocks"))
-        values.tofile(os.path.join(out, name + ".values"))
+        blocks.tofile(os.path.join(out, name + ".blocks.bin"))
+        values.tofile(os.path.join(out, name + ".values.bin"))
     for name in ENCODED:
         kind = GGMLQuantizationType[name.upper()]
         elements, size = GGML_QUANT_SIZES[kind]
@@ -78,7 +78,7 @@ def main():
                 print(name, "gguf differs in", int((encoded != witness).sum()), "bytes")
         except NotImplementedError:
             pass
-        encoded.tofile(os.path.join(out, name + ".encoded"))
+        encoded.tofile(os.path.join(out, name + ".encoded.bin"))
 
 
 main()

@@ -95,7 +95,7 @@ public record KernelsChoice(String requested, Candidate chosen, List<Candidate> 
         List<String> lines = new ArrayList<>();
         for (Candidate candidate : considered) {
             String what = switch (candidate.availability()) {
-                case Available(String detail) -> (candidate == chosen ? "chosen, " : "available, ") + detail;
+                case Available(String detail) -> (candidate.equals(chosen) ? "chosen, " : "available, ") + detail;
                 case Refused(String reason) -> "refused, " + reason;
             };
             lines.add(candidate.name() + ": " + what);

@@ -38,7 +38,7 @@ class RowsGoldenTest {
             value = DType.class,
             names = {"Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K"})
     void encodesAsLlamaCppDoes(DType dtype) throws IOException {
-        float[] input = MemorySegment.ofArray(resource("input.f32")).toArray(Tensor.F32_LE);
+        float[] input = MemorySegment.ofArray(resource("input.f32.bin")).toArray(Tensor.F32_LE);
         byte[] expected = resource(dtype, "encoded");
         byte[] encoded = new byte[(int) dtype.byteSize(input.length)];
         Rows.encode(dtype, MemorySegment.ofArray(encoded), 0, input.length, input, 0);
@@ -79,7 +79,7 @@ class RowsGoldenTest {
         String stem = name.startsWith("IQ")
                 ? name.toLowerCase(Locale.ROOT)
                 : Character.toLowerCase(name.charAt(0)) + name.substring(1);
-        return resource(stem + "." + what);
+        return resource(stem + "." + what + ".bin");
     }
 
     private static byte[] resource(String name) throws IOException {
