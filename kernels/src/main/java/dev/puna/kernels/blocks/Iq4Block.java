@@ -32,9 +32,9 @@ public final class Iq4Block {
 
     /** The scale of {@code group} of an IQ4_XS block at {@code offset}, its offset of 32 taken off. */
     public static int scaleXs(MemorySegment memory, long offset, int group) {
-        int low = Rows.u8(memory, offset + SCALES_LOW + group / 2) >> 4 * (group % 2) & 15;
-        int high = memory.get(Tensor.I16_LE, offset + SCALES_HIGH) >> 2 * group & 3;
-        return (low | high << 4) - 32;
+        int low = Rows.bits(Rows.u8(memory, offset + SCALES_LOW + group / 2), group % 2 * 4, 4);
+        int high = Rows.bits(memory.get(Tensor.I16_LE, offset + SCALES_HIGH), 2 * group, 2);
+        return low + 16 * high - 32;
     }
 
     static void decodeNl(MemorySegment memory, long offset, float[] y, int at) {
@@ -44,7 +44,7 @@ public final class Iq4Block {
     static void decodeXs(MemorySegment memory, long offset, float[] y, int at) {
         float d = Rows.f16(memory, offset + D);
         for (int group = 0; group < 8; group++) {
-            decodeGroup(memory, offset + Q_XS + 16 * group, d * scaleXs(memory, offset, group), y, at + 32 * group);
+            decodeGroup(memory, offset + Q_XS + 16L * group, d * scaleXs(memory, offset, group), y, at + 32 * group);
         }
     }
 

@@ -20,9 +20,9 @@ public final class Q3KBlock {
 
     /** The scale of {@code group}, its offset of 32 taken off. */
     static int scale(MemorySegment memory, long offset, int group) {
-        int low = Rows.u8(memory, offset + SCALES + group % 8) >> 4 * (group / 8) & 15;
-        int high = Rows.u8(memory, offset + SCALES + 8 + group % 4) >> 2 * (group / 4) & 3;
-        return (low | high << 4) - 32;
+        int low = Rows.bits(Rows.u8(memory, offset + SCALES + group % 8), group / 8 * 4, 4);
+        int high = Rows.bits(Rows.u8(memory, offset + SCALES + 8 + group % 4), group / 4 * 2, 2);
+        return low + 16 * high - 32;
     }
 
     static void decode(MemorySegment memory, long offset, float[] y, int at) {
@@ -34,7 +34,8 @@ public final class Q3KBlock {
             long low = offset + LOW + group / 8 * 32 + group % 2 * 16;
             long high = offset + HIGH + group % 2 * 16;
             for (int i = 0; i < 16; i++) {
-                int q = Rows.u8(memory, low + i) >> shift & 3 | (Rows.u8(memory, high + i) >> highBit & 1) << 2;
+                int q = Rows.bits(Rows.u8(memory, low + i), shift, 2)
+                        + 4 * Rows.bits(Rows.u8(memory, high + i), highBit, 1);
                 y[at + 16 * group + i] = groupScale * (q - 4);
             }
         }

@@ -31,14 +31,14 @@ public final class Q45KBlock {
     public static int scale(MemorySegment memory, long scales, int group) {
         return group < 4
                 ? Rows.u8(memory, scales + group) & 63
-                : Rows.u8(memory, scales + group + 4) & 15 | Rows.u8(memory, scales + group - 4) >> 6 << 4;
+                : (Rows.u8(memory, scales + group + 4) & 15) + 16 * (Rows.u8(memory, scales + group - 4) >> 6);
     }
 
     /** The six-bit minimum of {@code group}; {@code scales} is the offset of the twelve bytes. */
     public static int minimum(MemorySegment memory, long scales, int group) {
         return group < 4
                 ? Rows.u8(memory, scales + group + 4) & 63
-                : Rows.u8(memory, scales + group + 4) >> 4 | Rows.u8(memory, scales + group) >> 6 << 4;
+                : (Rows.u8(memory, scales + group + 4) >> 4) + 16 * (Rows.u8(memory, scales + group) >> 6);
     }
 
     static void decode4(MemorySegment memory, long offset, float[] y, int at) {
@@ -47,10 +47,10 @@ public final class Q45KBlock {
         for (int group = 0; group < 8; group++) {
             float scale = d * scale(memory, offset + SCALES, group);
             float minimum = dMin * minimum(memory, offset + SCALES, group);
-            long q = offset + Q4 + group / 2 * 32;
+            long q = offset + Q4 + group / 2 * 32L;
             int shift = group % 2 * 4;
             for (int i = 0; i < 32; i++) {
-                y[at + 32 * group + i] = scale * (Rows.u8(memory, q + i) >> shift & 15) - minimum;
+                y[at + 32 * group + i] = scale * Rows.bits(Rows.u8(memory, q + i), shift, 4) - minimum;
             }
         }
     }
@@ -61,11 +61,11 @@ public final class Q45KBlock {
         for (int group = 0; group < 8; group++) {
             float scale = d * scale(memory, offset + SCALES, group);
             float minimum = dMin * minimum(memory, offset + SCALES, group);
-            long low = offset + LOW5 + group / 2 * 32;
+            long low = offset + LOW5 + group / 2 * 32L;
             int shift = group % 2 * 4;
             for (int i = 0; i < 32; i++) {
-                int q = Rows.u8(memory, low + i) >> shift & 15
-                        | (Rows.u8(memory, offset + HIGH5 + i) >> group & 1) << 4;
+                int q = Rows.bits(Rows.u8(memory, low + i), shift, 4)
+                        + 16 * Rows.bits(Rows.u8(memory, offset + HIGH5 + i), group, 1);
                 y[at + 32 * group + i] = scale * q - minimum;
             }
         }
@@ -76,7 +76,7 @@ public final class Q45KBlock {
         encodeScales(memory, offset, x, at, q, 15, -1f, 20);
         for (int pair = 0; pair < 4; pair++) {
             for (int i = 0; i < 32; i++) {
-                Rows.setU8(memory, offset + Q4 + 32 * pair + i, q[64 * pair + i] | q[64 * pair + 32 + i] << 4);
+                Rows.setU8(memory, offset + Q4 + 32L * pair + i, q[64 * pair + i] + 16 * q[64 * pair + 32 + i]);
             }
         }
     }
@@ -87,12 +87,12 @@ public final class Q45KBlock {
         for (int i = 0; i < 32; i++) {
             int high = 0;
             for (int group = 0; group < 8; group++) {
-                high |= q[32 * group + i] >> 4 << group;
+                high |= (q[32 * group + i] >> 4) << group;
             }
             Rows.setU8(memory, offset + HIGH5 + i, high);
             for (int pair = 0; pair < 4; pair++) {
-                int low = q[64 * pair + i] & 15 | (q[64 * pair + 32 + i] & 15) << 4;
-                Rows.setU8(memory, offset + LOW5 + 32 * pair + i, low);
+                int low = (q[64 * pair + i] & 15) + 16 * (q[64 * pair + 32 + i] & 15);
+                Rows.setU8(memory, offset + LOW5 + 32L * pair + i, low);
             }
         }
     }
@@ -136,9 +136,9 @@ public final class Q45KBlock {
         Rows.setF16(memory, offset + D_MIN, largestMinimum / 63);
         for (int i = 0; i < 4; i++) {
             long scaleByte = offset + SCALES + i;
-            Rows.setU8(memory, scaleByte, scaleCodes[i] | scaleCodes[i + 4] >> 4 << 6);
-            Rows.setU8(memory, scaleByte + 4, minimumCodes[i] | minimumCodes[i + 4] >> 4 << 6);
-            Rows.setU8(memory, scaleByte + 8, scaleCodes[i + 4] & 15 | (minimumCodes[i + 4] & 15) << 4);
+            Rows.setU8(memory, scaleByte, scaleCodes[i] + 64 * (scaleCodes[i + 4] >> 4));
+            Rows.setU8(memory, scaleByte + 4, minimumCodes[i] + 64 * (minimumCodes[i + 4] >> 4));
+            Rows.setU8(memory, scaleByte + 8, (scaleCodes[i + 4] & 15) + 16 * (minimumCodes[i + 4] & 15));
         }
         float d = Rows.f16(memory, offset + D);
         float dMin = Rows.f16(memory, offset + D_MIN);

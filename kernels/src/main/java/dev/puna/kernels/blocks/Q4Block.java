@@ -48,7 +48,7 @@ public final class Q4Block {
         for (int i = 0; i < 16; i++) {
             int low = Math.min(15, (int) (x[at + i] * inverse + 8.5f));
             int high = Math.min(15, (int) (x[at + i + 16] * inverse + 8.5f));
-            Rows.setU8(memory, offset + Q0 + i, low | high << 4);
+            Rows.setU8(memory, offset + Q0 + i, low + 16 * high);
         }
     }
 
@@ -62,7 +62,7 @@ public final class Q4Block {
         for (int i = 0; i < 16; i++) {
             int low = Math.min(15, (int) ((x[at + i] - min) * inverse + 0.5f));
             int high = Math.min(15, (int) ((x[at + i + 16] - min) * inverse + 0.5f));
-            Rows.setU8(memory, offset + Q1 + i, low | high << 4);
+            Rows.setU8(memory, offset + Q1 + i, low + 16 * high);
         }
     }
 

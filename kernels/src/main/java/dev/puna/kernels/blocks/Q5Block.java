@@ -30,8 +30,8 @@ public final class Q5Block {
         int high = memory.get(Tensor.I32_LE, offset + HIGH0);
         for (int i = 0; i < 16; i++) {
             int low = Rows.u8(memory, offset + LOW0 + i);
-            y[at + i] = ((low & 15 | (high >>> i & 1) << 4) - 16) * d;
-            y[at + i + 16] = ((low >> 4 | (high >>> i + 16 & 1) << 4) - 16) * d;
+            y[at + i] = (((low & 15) + 16 * Rows.bits(high, i, 1)) - 16) * d;
+            y[at + i + 16] = (((low >> 4) + 16 * Rows.bits(high, i + 16, 1)) - 16) * d;
         }
     }
 
@@ -41,8 +41,8 @@ public final class Q5Block {
         int high = memory.get(Tensor.I32_LE, offset + HIGH1);
         for (int i = 0; i < 16; i++) {
             int low = Rows.u8(memory, offset + LOW1 + i);
-            y[at + i] = (low & 15 | (high >>> i & 1) << 4) * d + m;
-            y[at + i + 16] = (low >> 4 | (high >>> i + 16 & 1) << 4) * d + m;
+            y[at + i] = ((low & 15) + 16 * Rows.bits(high, i, 1)) * d + m;
+            y[at + i + 16] = ((low >> 4) + 16 * Rows.bits(high, i + 16, 1)) * d + m;
         }
     }
 
@@ -55,8 +55,8 @@ public final class Q5Block {
         for (int i = 0; i < 16; i++) {
             int first = Math.min(31, (int) (x[at + i] * inverse + 16.5f));
             int second = Math.min(31, (int) (x[at + i + 16] * inverse + 16.5f));
-            Rows.setU8(memory, offset + LOW0 + i, first & 15 | (second & 15) << 4);
-            high |= first >> 4 << i | second >> 4 << i + 16;
+            Rows.setU8(memory, offset + LOW0 + i, (first & 15) + 16 * (second & 15));
+            high |= ((first >> 4) << i) | ((second >> 4) << (i + 16));
         }
         memory.set(Tensor.I32_LE, offset + HIGH0, high);
     }
@@ -72,8 +72,8 @@ public final class Q5Block {
         for (int i = 0; i < 16; i++) {
             int first = Math.min(31, (int) ((x[at + i] - min) * inverse + 0.5f));
             int second = Math.min(31, (int) ((x[at + i + 16] - min) * inverse + 0.5f));
-            Rows.setU8(memory, offset + LOW1 + i, first & 15 | (second & 15) << 4);
-            high |= first >> 4 << i | second >> 4 << i + 16;
+            Rows.setU8(memory, offset + LOW1 + i, (first & 15) + 16 * (second & 15));
+            high |= ((first >> 4) << i) | ((second >> 4) << (i + 16));
         }
         memory.set(Tensor.I32_LE, offset + HIGH1, high);
     }

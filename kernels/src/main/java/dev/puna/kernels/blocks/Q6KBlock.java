@@ -25,10 +25,11 @@ public final class Q6KBlock {
             float scale = d * memory.get(ValueLayout.JAVA_BYTE, offset + SCALES + group);
             int half = group / 8;
             int j = group % 8 / 2;
-            long low = offset + LOW + half * 64 + j % 2 * 32 + group % 2 * 16;
-            long high = offset + HIGH + half * 32 + group % 2 * 16;
+            long low = offset + LOW + half * 64L + j % 2 * 32 + group % 2 * 16;
+            long high = offset + HIGH + half * 32L + group % 2 * 16;
             for (int i = 0; i < 16; i++) {
-                int q = Rows.u8(memory, low + i) >> j / 2 * 4 & 15 | (Rows.u8(memory, high + i) >> 2 * j & 3) << 4;
+                int q = Rows.bits(Rows.u8(memory, low + i), j / 2 * 4, 4)
+                        + 16 * Rows.bits(Rows.u8(memory, high + i), 2 * j, 2);
                 y[at + 16 * group + i] = scale * (q - 32);
             }
         }
@@ -68,9 +69,12 @@ public final class Q6KBlock {
                 int q1 = q[128 * half + 32 + i];
                 int q2 = q[128 * half + 64 + i];
                 int q3 = q[128 * half + 96 + i];
-                Rows.setU8(memory, offset + LOW + 64 * half + i, q0 & 15 | (q2 & 15) << 4);
-                Rows.setU8(memory, offset + LOW + 64 * half + 32 + i, q1 & 15 | (q3 & 15) << 4);
-                Rows.setU8(memory, offset + HIGH + 32 * half + i, q0 >> 4 | q1 >> 4 << 2 | q2 >> 4 << 4 | q3 >> 4 << 6);
+                Rows.setU8(memory, offset + LOW + 64L * half + i, (q0 & 15) + 16 * (q2 & 15));
+                Rows.setU8(memory, offset + LOW + 64L * half + 32 + i, (q1 & 15) + 16 * (q3 & 15));
+                Rows.setU8(
+                        memory,
+                        offset + HIGH + 32L * half + i,
+                        (q0 >> 4) + 4 * (q1 >> 4) + 16 * (q2 >> 4) + 64 * (q3 >> 4));
             }
         }
     }

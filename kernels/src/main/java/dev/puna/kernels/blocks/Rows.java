@@ -159,9 +159,9 @@ public final class Rows {
     static short bf16(float value) {
         int bits = Float.floatToRawIntBits(value);
         if (value != value) {
-            return (short) (bits >>> 16 | 0x40);
+            return (short) ((bits >>> 16) | 0x40);
         }
-        return (short) (bits + 0x7FFF + (bits >>> 16 & 1) >>> 16);
+        return (short) ((bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
     }
 
     static void setF16(MemorySegment memory, long offset, float value) {
@@ -174,6 +174,11 @@ public final class Rows {
 
     static float f16(MemorySegment memory, long offset) {
         return Float.float16ToFloat(memory.get(I16_LE, offset));
+    }
+
+    /** {@code count} bits of a word, the lowest at {@code from}. */
+    static int bits(int word, int from, int count) {
+        return (word >>> from) & ((1 << count) - 1);
     }
 
     static int u8(MemorySegment memory, long offset) {

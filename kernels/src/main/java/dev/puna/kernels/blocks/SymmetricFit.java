@@ -45,7 +45,7 @@ final class SymmetricFit {
                 sumXL += w * value * code;
                 sumLL += w * code * code;
             }
-            if (trial == 0 || sumLL > 0 && sumXL * sumXL > best * sumLL) {
+            if (trial == 0 || (sumLL > 0 && sumXL * sumXL > best * sumLL)) {
                 for (int i = 0; i < count; i++) {
                     codes[codesAt + i] = (byte) (n + Math.clamp(AffineFit.nearest(inverse * x[at + i]), -n, n - 1));
                 }
