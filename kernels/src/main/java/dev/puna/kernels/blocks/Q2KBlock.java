@@ -25,7 +25,7 @@ public final class Q2KBlock {
             float groupScale = d * (scale & 15);
             float groupMin = dMin * (scale >> 4);
             int shift = 2 * (group % 8 / 2);
-            long q = offset + Q + group / 8 * 32L + group % 2 * 16;
+            long q = offset + Q + group / 8 * 32L + group % 2 * 16L;
             for (int i = 0; i < 16; i++) {
                 y[at + 16 * group + i] = groupScale * Rows.bits(Rows.u8(memory, q + i), shift, 2) - groupMin;
             }

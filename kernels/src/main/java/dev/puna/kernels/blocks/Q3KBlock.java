@@ -31,8 +31,8 @@ public final class Q3KBlock {
             float groupScale = d * scale(memory, offset, group);
             int shift = 2 * (group % 8 / 2);
             int highBit = group / 2;
-            long low = offset + LOW + group / 8 * 32 + group % 2 * 16;
-            long high = offset + HIGH + group % 2 * 16;
+            long low = offset + LOW + group / 8 * 32L + group % 2 * 16L;
+            long high = offset + HIGH + group % 2 * 16L;
             for (int i = 0; i < 16; i++) {
                 int q = Rows.bits(Rows.u8(memory, low + i), shift, 2)
                         + 4 * Rows.bits(Rows.u8(memory, high + i), highBit, 1);

@@ -25,8 +25,8 @@ public final class Q6KBlock {
             float scale = d * memory.get(ValueLayout.JAVA_BYTE, offset + SCALES + group);
             int half = group / 8;
             int j = group % 8 / 2;
-            long low = offset + LOW + half * 64L + j % 2 * 32 + group % 2 * 16;
-            long high = offset + HIGH + half * 32L + group % 2 * 16;
+            long low = offset + LOW + half * 64L + j % 2 * 32L + group % 2 * 16L;
+            long high = offset + HIGH + half * 32L + group % 2 * 16L;
             for (int i = 0; i < 16; i++) {
                 int q = Rows.bits(Rows.u8(memory, low + i), j / 2 * 4, 4)
                         + 16 * Rows.bits(Rows.u8(memory, high + i), 2 * j, 2);
