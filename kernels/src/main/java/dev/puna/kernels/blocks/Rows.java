@@ -158,7 +158,7 @@ public final class Rows {
     /** Rounds to nearest even; a NaN stays one. */
     static short bf16(float value) {
         int bits = Float.floatToRawIntBits(value);
-        if (value != value) {
+        if (Float.isNaN(value)) {
             return (short) ((bits >>> 16) | 0x40);
         }
         return (short) ((bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
