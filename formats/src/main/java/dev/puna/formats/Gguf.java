@@ -177,7 +177,7 @@ public final class Gguf implements TensorSource {
     private static SequencedMap<String, Entry> place(Path path, List<Entry> relative, long dataStart, long fileSize) {
         List<Entry> ordered = new ArrayList<>(relative);
         ordered.sort(Comparator.comparingLong(Entry::offset)
-                .thenComparing(entry -> entry.description().byteSize()));
+                .thenComparingLong(entry -> entry.description().byteSize()));
         SequencedMap<String, Entry> entries = new LinkedHashMap<>();
         long end = 0;
         for (Entry entry : ordered) {
@@ -288,7 +288,7 @@ public final class Gguf implements TensorSource {
         encoder.i64(metadata.values().size());
         metadata.values().forEach((key, value) -> {
             encoder.text(key);
-            encoder.i32(value.type().ordinal());
+            encoder.i32(value.type().number());
             encoder.value(value);
         });
         Set<String> names = new HashSet<>();

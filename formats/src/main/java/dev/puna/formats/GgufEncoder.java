@@ -45,7 +45,7 @@ final class GgufEncoder {
             case GgufValue.Bool(boolean truth) -> out.write(truth ? 1 : 0);
             case GgufValue.Text(String text) -> text(text);
             case GgufValue.Array array -> {
-                i32(array.elementType().ordinal());
+                i32(array.elementType().number());
                 i64(array.size());
                 out.writeBytes(array.encoded().toArray(ValueLayout.JAVA_BYTE));
             }

@@ -41,8 +41,12 @@ public final class GgufMetadata {
 
     /** @throws ConfigurationException if the value is no text */
     public Optional<String> text(String key) {
-        return value(key)
-                .map(value -> value instanceof GgufValue.Text(String text) ? text : refuse(key, value, "a text"));
+        return value(key).map(value -> {
+            if (value instanceof GgufValue.Text(String text)) {
+                return text;
+            }
+            throw wrong(key, value, "a text");
+        });
     }
 
     /** @throws ConfigurationException if the value is no whole number, or one above 2^63 − 1 */
@@ -51,9 +55,10 @@ public final class GgufMetadata {
         if (value == null) {
             return OptionalLong.empty();
         }
-        return value instanceof GgufValue.Whole(GgufType type, long number) && !(type == GgufType.UINT64 && number < 0)
-                ? OptionalLong.of(number)
-                : refuse(key, value, "a whole number");
+        if (value instanceof GgufValue.Whole(GgufType type, long number) && !(type == GgufType.UINT64 && number < 0)) {
+            return OptionalLong.of(number);
+        }
+        throw wrong(key, value, "a whole number");
     }
 
     /** @throws ConfigurationException if the value is no number */
@@ -62,23 +67,31 @@ public final class GgufMetadata {
         return switch (value) {
             case null -> OptionalDouble.empty();
             case GgufValue.Real(GgufType type, double number) -> OptionalDouble.of(number);
-            case GgufValue.Whole(GgufType type, long number) -> OptionalDouble.of(number);
-            case GgufValue.Bool b -> refuse(key, b, "a number");
-            case GgufValue.Text t -> refuse(key, t, "a number");
-            case GgufValue.Array a -> refuse(key, a, "a number");
+            case GgufValue.Whole(GgufType type, long number) -> OptionalDouble.of((double) number);
+            case GgufValue.Bool bool -> throw wrong(key, bool, "a number");
+            case GgufValue.Text text -> throw wrong(key, text, "a number");
+            case GgufValue.Array array -> throw wrong(key, array, "a number");
         };
     }
 
     /** @throws ConfigurationException if the value is not true or false */
     public Optional<Boolean> bool(String key) {
-        return value(key)
-                .map(value ->
-                        value instanceof GgufValue.Bool(boolean truth) ? truth : refuse(key, value, "true or false"));
+        return value(key).map(value -> {
+            if (value instanceof GgufValue.Bool(boolean truth)) {
+                return truth;
+            }
+            throw wrong(key, value, "true or false");
+        });
     }
 
     /** @throws ConfigurationException if the value is no array */
     public Optional<GgufValue.Array> array(String key) {
-        return value(key).map(value -> value instanceof GgufValue.Array array ? array : refuse(key, value, "an array"));
+        return value(key).map(value -> {
+            if (value instanceof GgufValue.Array array) {
+                return array;
+            }
+            throw wrong(key, value, "an array");
+        });
     }
 
     /** @throws ConfigurationException if the value is no array of texts */
@@ -101,12 +114,12 @@ public final class GgufMetadata {
         try {
             return array.map(read);
         } catch (IllegalStateException e) {
-            return refuse(key, array.orElseThrow(), wanted);
+            throw wrong(key, array.orElseThrow(), wanted);
         }
     }
 
-    private static <T> T refuse(String key, GgufValue value, String wanted) {
-        throw new ConfigurationException(key, value, "the GGUF metadata must have " + wanted + " here");
+    private static ConfigurationException wrong(String key, GgufValue value, String wanted) {
+        return new ConfigurationException(key, value, "the GGUF metadata must have " + wanted + " here");
     }
 
     @Override

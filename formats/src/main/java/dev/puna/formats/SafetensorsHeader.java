@@ -155,7 +155,7 @@ record SafetensorsHeader(SequencedMap<String, String> metadata, List<Entry> entr
                 throw corrupt("nothing after the header", String.valueOf(parser.currentToken()));
             }
             entries.sort(Comparator.comparingLong(Entry::offset)
-                    .thenComparing(e -> e.description().byteSize()));
+                    .thenComparingLong(e -> e.description().byteSize()));
             requireFilled();
             return new SafetensorsHeader(metadata, entries);
         }

@@ -144,17 +144,17 @@ class GgufTest {
             for (long count : new long[] {-1, Long.MAX_VALUE, Integer.MAX_VALUE, 1000}) {
                 GgufEncoder encoder = start(0, 1);
                 encoder.text("key");
-                encoder.i32(GgufType.ARRAY.ordinal());
-                encoder.i32(type.ordinal());
+                encoder.i32(GgufType.ARRAY.number());
+                encoder.i32(type.number());
                 encoder.i64(count);
                 refuse(MemorySegment.ofArray(encoder.toByteArray()), "");
             }
         }
         GgufEncoder deep = start(0, 1);
         deep.text("key");
-        deep.i32(GgufType.ARRAY.ordinal());
+        deep.i32(GgufType.ARRAY.number());
         for (int i = 0; i < 10_000; i++) {
-            deep.i32(GgufType.ARRAY.ordinal());
+            deep.i32(GgufType.ARRAY.number());
             deep.i64(1);
         }
         refuse(MemorySegment.ofArray(deep.toByteArray()), "deep");
@@ -165,7 +165,7 @@ class GgufTest {
         GgufEncoder keys = start(0, 2);
         for (int i = 0; i < 2; i++) {
             keys.text("key");
-            keys.i32(GgufType.BOOL.ordinal());
+            keys.i32(GgufType.BOOL.number());
             keys.value(new GgufValue.Bool(true));
         }
         refuse(MemorySegment.ofArray(keys.toByteArray()), "\"key\" again");
