@@ -1,0 +1,87 @@
+package dev.puna.data.bench;
+
+import dev.puna.data.JsonlWriter;
+import dev.puna.data.ReadReport;
+import dev.puna.data.source.DocumentSource;
+import dev.puna.data.source.Fidelity;
+import dev.puna.data.source.GitHubSource;
+import dev.puna.data.source.Licences;
+import dev.puna.data.source.Split;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Enumeration;
+import java.util.Locale;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+
+/**
+ * Reads a dump with one thread, several times, to documents alone and to documents written as {@code .jsonl.zst}:
+ * {@code SourceBenchmark SOURCE FILE [rounds]}. The input's size is that of the decompressed dump.
+ */
+public final class SourceBenchmark {
+    private SourceBenchmark() {}
+
+    public static void main(String[] args) throws IOException {
+        Path file = Path.of(args[1]);
+        int rounds = args.length > 2 ? Integer.parseInt(args[2]) : 4;
+        DocumentSource source = source(args[0]);
+        long bytes = decompressedBytes(file);
+        for (int round = 0; round < rounds; round++) {
+            for (boolean write : new boolean[] {false, true}) {
+                ReadReport report = new ReadReport();
+                long start = System.nanoTime();
+                if (write) {
+                    Path out = Files.createTempFile("puna-bench", ".jsonl.zst");
+                    try (JsonlWriter writer = new JsonlWriter(out)) {
+                        for (Split split : source.splits(file)) {
+                            source.read(split, writer, report);
+                        }
+                    } finally {
+                        Files.deleteIfExists(out);
+                    }
+                } else {
+                    for (Split split : source.splits(file)) {
+                        source.read(split, document -> {}, report);
+                    }
+                }
+                double seconds = (System.nanoTime() - start) / 1e9;
+                System.out.printf(
+                        Locale.ROOT,
+                        "%s %s: %.1f MB in %.2f s, %.1f MB/s per core, %d documents, %.1f M characters, %d broken%n",
+                        source.name(),
+                        write ? "to .jsonl.zst" : "to documents",
+                        bytes / 1e6,
+                        seconds,
+                        bytes / 1e6 / seconds,
+                        report.documents(),
+                        report.textChars() / 1e6,
+                        report.brokenCount());
+            }
+        }
+    }
+
+    private static DocumentSource source(String name) {
+        return switch (name) {
+            case "github" -> new GitHubSource(GitHubSource.Rules.standard(Licences.any()), Fidelity.PAPER);
+            default -> throw new dev.puna.tensor.ConfigurationException("source", name, "use github");
+        };
+    }
+
+    private static long decompressedBytes(Path file) throws IOException {
+        String name = file.getFileName().toString();
+        if (name.endsWith(".zip") || name.endsWith(".jar")) {
+            long total = 0;
+            try (ZipFile zip = new ZipFile(file.toFile())) {
+                Enumeration<? extends ZipEntry> entries = zip.entries();
+                while (entries.hasMoreElements()) {
+                    total += Math.max(0, entries.nextElement().getSize());
+                }
+            }
+            return total;
+        }
+        try (var in = dev.puna.data.Compression.open(file, new ReadReport())) {
+            return in.transferTo(java.io.OutputStream.nullOutputStream());
+        }
+    }
+}

@@ -1,0 +1,20 @@
+/** From raw dumps to token shards: sources, filters, deduplication, mixture, shards. */
+@org.jspecify.annotations.NullMarked
+module dev.puna.data {
+    requires static transitive org.jspecify;
+    requires transitive dev.puna.tensor;
+    requires transitive dev.puna.tokenizer;
+    requires tools.jackson.core;
+    requires tools.jackson.databind;
+    requires tools.jackson.dataformat.yaml;
+    requires com.github.luben.zstd_jni;
+    requires org.apache.commons.compress;
+    requires org.tukaani.xz;
+    requires org.jsoup;
+    requires xchart;
+    requires java.desktop;
+
+    exports dev.puna.data;
+    exports dev.puna.data.source;
+    exports dev.puna.data.dedup;
+}
