@@ -91,11 +91,11 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
     }
 
     /** The 66 endings that RedPajama takes. */
-    private static final Set<String> SUFFIXES = Set.of(("""
+    private static final Set<String> SUFFIXES = Set.of("""
                     .asm .bat .cmd .c .h .cs .cpp .hpp .c++ .h++ .cc .hh .C .H .cmake .css .dockerfile .f90 .f .f03 .f08 \
                     .f77 .f95 .for .fpp .go .hs .html .java .js .jl .lua .md .markdown .php .php3 .php4 .php5 .phps .phpt \
                     .pl .pm .pod .perl .ps1 .psd1 .psm1 .py .rb .rs .sql .scala .sh .bash .command .zsh .ts .tsx .tex .vb \
-                    .xml .rst .m .smali""").split(" "));
+                    .xml .rst .m .smali""".split(" "));
 
     /** One byte of text for one of the archive, at most, over a whole archive that is not small. */
     private static final int ARCHIVE_RATIO = 200;
@@ -210,7 +210,7 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
                             "an archive of text",
                             total + " bytes from " + compressed + " (a decompression bomb)");
                 }
-                reading.bytes(name, bytes, licenceOf(name, licences), path);
+                reading.bytes(name, bytes, licenceOf(name, licences));
             }
         } catch (ZipException | IllegalArgumentException e) {
             throw new CorruptFileException(path, 0, "a zip archive", String.valueOf(e.getMessage()));
@@ -286,7 +286,7 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
                     }
                     byte[] bytes = Files.readAllBytes(next);
                     reading.report.addBytes(bytes.length);
-                    reading.bytes(name, bytes, licenceOf(name, licences), next);
+                    reading.bytes(name, bytes, licenceOf(name, licences));
                 } catch (java.nio.file.FileSystemException e) {
                     reading.report.broken(next, 0, "cannot be read: " + e.getMessage());
                 }
@@ -347,7 +347,7 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
             }
         }
 
-        void bytes(String path, byte[] bytes, @Nullable String folderLicence, Path file) throws IOException {
+        void bytes(String path, byte[] bytes, @Nullable String folderLicence) throws IOException {
             String text = new String(bytes, StandardCharsets.UTF_8);
             if (text.indexOf('\uFFFD') >= 0 && text.getBytes(StandardCharsets.UTF_8).length != bytes.length) {
                 report.skip("not UTF-8");
