@@ -4,4 +4,6 @@ module dev.puna.inference {
     requires static transitive org.jspecify;
     requires transitive dev.puna.model;
     requires transitive dev.puna.tokenizer;
+
+    exports dev.puna.inference;
 }

@@ -4,6 +4,7 @@ module dev.puna.model {
     requires static transitive org.jspecify;
     requires transitive dev.puna.kernels;
     requires transitive dev.puna.formats;
+    requires transitive dev.puna.tokenizer;
     requires tools.jackson.databind;
 
     exports dev.puna.model;

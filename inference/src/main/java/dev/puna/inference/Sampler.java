@@ -21,12 +21,14 @@ public final class Sampler {
     private final double[] logits;
     /** Tokens of the prompt and the answer, for the penalties. */
     private int[] history;
+
     private int historyLength;
     private final int promptLength;
     /** How often a token occurs in the answer's part of the window; 0 outside {@link #applyPenalties}. */
     private final int[] counts;
     /** Candidates, by falling probability once they are sorted. */
     private final int[] candidates;
+
     private final double[] weights;
     private long state;
 
@@ -37,8 +39,7 @@ public final class Sampler {
     public Sampler(Sampling sampling, int vocabularySize, int[] prompt) {
         for (int id : sampling.logitBias().keySet()) {
             if (id >= vocabularySize) {
-                throw new ConfigurationException(
-                        "logitBias", id, "the vocabulary has " + vocabularySize + " tokens");
+                throw new ConfigurationException("logitBias", id, "the vocabulary has " + vocabularySize + " tokens");
             }
         }
         this.sampling = sampling;
@@ -104,6 +105,24 @@ public final class Sampler {
             sum += Math.exp(logit - max);
         }
         return max + Math.log(sum);
+    }
+
+    /** The ids of the {@code count} largest logits, largest first, smaller ids first among equals. */
+    static int[] largest(float[] raw, int count) {
+        int[] best = new int[Math.min(count, raw.length)];
+        int size = 0;
+        for (int id = 0; id < raw.length; id++) {
+            if (size == best.length && (size == 0 || !(raw[id] > raw[best[size - 1]]))) {
+                continue;
+            }
+            int at = size < best.length ? size++ : size - 1;
+            while (at > 0 && raw[id] > raw[best[at - 1]]) {
+                best[at] = best[at - 1];
+                at--;
+            }
+            best[at] = id;
+        }
+        return best;
     }
 
     private void applyPenalties() {

@@ -69,62 +69,142 @@ public record Sampling(
 
     public Sampling withTemperature(double value) {
         return new Sampling(
-                value, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty, penaltyWindow, seed,
+                value,
+                topK,
+                topP,
+                minP,
+                repetitionPenalty,
+                presencePenalty,
+                frequencyPenalty,
+                penaltyWindow,
+                seed,
                 logitBias);
     }
 
     public Sampling withTopK(int value) {
         return new Sampling(
-                temperature, value, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty, penaltyWindow,
-                seed, logitBias);
+                temperature,
+                value,
+                topP,
+                minP,
+                repetitionPenalty,
+                presencePenalty,
+                frequencyPenalty,
+                penaltyWindow,
+                seed,
+                logitBias);
     }
 
     public Sampling withTopP(double value) {
         return new Sampling(
-                temperature, topK, value, minP, repetitionPenalty, presencePenalty, frequencyPenalty, penaltyWindow,
-                seed, logitBias);
+                temperature,
+                topK,
+                value,
+                minP,
+                repetitionPenalty,
+                presencePenalty,
+                frequencyPenalty,
+                penaltyWindow,
+                seed,
+                logitBias);
     }
 
     public Sampling withMinP(double value) {
         return new Sampling(
-                temperature, topK, topP, value, repetitionPenalty, presencePenalty, frequencyPenalty, penaltyWindow,
-                seed, logitBias);
+                temperature,
+                topK,
+                topP,
+                value,
+                repetitionPenalty,
+                presencePenalty,
+                frequencyPenalty,
+                penaltyWindow,
+                seed,
+                logitBias);
     }
 
     public Sampling withRepetitionPenalty(double value) {
         return new Sampling(
-                temperature, topK, topP, minP, value, presencePenalty, frequencyPenalty, penaltyWindow, seed,
+                temperature,
+                topK,
+                topP,
+                minP,
+                value,
+                presencePenalty,
+                frequencyPenalty,
+                penaltyWindow,
+                seed,
                 logitBias);
     }
 
     public Sampling withPresencePenalty(double value) {
         return new Sampling(
-                temperature, topK, topP, minP, repetitionPenalty, value, frequencyPenalty, penaltyWindow, seed,
+                temperature,
+                topK,
+                topP,
+                minP,
+                repetitionPenalty,
+                value,
+                frequencyPenalty,
+                penaltyWindow,
+                seed,
                 logitBias);
     }
 
     public Sampling withFrequencyPenalty(double value) {
         return new Sampling(
-                temperature, topK, topP, minP, repetitionPenalty, presencePenalty, value, penaltyWindow, seed,
+                temperature,
+                topK,
+                topP,
+                minP,
+                repetitionPenalty,
+                presencePenalty,
+                value,
+                penaltyWindow,
+                seed,
                 logitBias);
     }
 
     public Sampling withPenaltyWindow(int value) {
         return new Sampling(
-                temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty, value, seed,
+                temperature,
+                topK,
+                topP,
+                minP,
+                repetitionPenalty,
+                presencePenalty,
+                frequencyPenalty,
+                value,
+                seed,
                 logitBias);
     }
 
     public Sampling withSeed(long value) {
         return new Sampling(
-                temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty, penaltyWindow,
-                value, logitBias);
+                temperature,
+                topK,
+                topP,
+                minP,
+                repetitionPenalty,
+                presencePenalty,
+                frequencyPenalty,
+                penaltyWindow,
+                value,
+                logitBias);
     }
 
     public Sampling withLogitBias(Map<Integer, Double> value) {
         return new Sampling(
-                temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty, penaltyWindow,
-                seed, value);
+                temperature,
+                topK,
+                topP,
+                minP,
+                repetitionPenalty,
+                presencePenalty,
+                frequencyPenalty,
+                penaltyWindow,
+                seed,
+                value);
     }
 
     private static void require(boolean holds, String field, Object value, String hint) {

@@ -122,9 +122,7 @@ public final class GgufFormat {
                         .orElseThrow(() -> missing("llama.attention.layer_norm_rms_epsilon")),
                 metadata.real("llama.rope.freq_base").orElse(10_000),
                 ropeScaling(
-                        file,
-                        headSize,
-                        metadata.real("llama.rope.freq_base").orElse(10_000)),
+                        file, headSize, metadata.real("llama.rope.freq_base").orElse(10_000)),
                 !has(file, Role.HEAD),
                 has(file, Role.WQ_BIAS),
                 has(file, Role.GATE_BIAS));
@@ -148,9 +146,10 @@ public final class GgufFormat {
         OptionalDouble factor = metadata.real("llama.rope.scaling.factor");
         OptionalDouble oldFactor = metadata.real("llama.rope.scale_linear");
         return switch (type) {
-            case "none" -> oldFactor.isPresent() && oldFactor.getAsDouble() != 1
-                    ? new RopeScaling.Linear((float) oldFactor.getAsDouble())
-                    : new RopeScaling.None();
+            case "none" ->
+                oldFactor.isPresent() && oldFactor.getAsDouble() != 1
+                        ? new RopeScaling.Linear((float) oldFactor.getAsDouble())
+                        : new RopeScaling.None();
             case "linear" -> {
                 double value = factor.isPresent() ? factor.getAsDouble() : oldFactor.orElse(1);
                 yield value == 1 || value == 0 ? new RopeScaling.None() : new RopeScaling.Linear((float) value);
@@ -201,7 +200,7 @@ public final class GgufFormat {
     /** The divisors that the file must hold as {@value #ROPE_FREQUENCIES}, F32 (D/2); empty where none are needed. */
     public static Optional<Tensor> ropeFrequencies(LlamaConfig config) {
         return switch (config.ropeScaling()) {
-            case RopeScaling.None(), RopeScaling.Linear(float factor) -> Optional.empty();
+            case RopeScaling.None _, RopeScaling.Linear _ -> Optional.empty();
             case RopeScaling.Llama3 formula -> Optional.of(divisorTensor(formula, config));
             case RopeScaling.PerFrequency perFrequency -> Optional.of(divisorTensor(perFrequency, config));
         };
@@ -228,7 +227,7 @@ public final class GgufFormat {
                 .uint32("llama.rope.dimension_count", config.headSize())
                 .float32("llama.rope.freq_base", (float) config.ropeBase());
         switch (config.ropeScaling()) {
-            case RopeScaling.None(), RopeScaling.PerFrequency(float[] divisors) -> {}
+            case RopeScaling.None _, RopeScaling.PerFrequency _ -> {}
             case RopeScaling.Linear(float factor) ->
                 metadata.text("llama.rope.scaling.type", "linear").float32("llama.rope.scaling.factor", factor);
             case RopeScaling.Llama3(float factor, float low, float high, int original) ->

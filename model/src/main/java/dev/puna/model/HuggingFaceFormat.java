@@ -57,8 +57,8 @@ public final class HuggingFaceFormat {
     /** Whether a tensor that is not part of the model may lie in its files: tables that can be computed. */
     static boolean isIgnored(String name, LlamaConfig config) {
         return name.endsWith(".rotary_emb.inv_freq")
-                || (config.tiedHead() && name.equals(tensorName(new LlamaTensor(
-                        Role.HEAD, 0, config.shapeOf(Role.HEAD)))));
+                || (config.tiedHead()
+                        && name.equals(tensorName(new LlamaTensor(Role.HEAD, 0, config.shapeOf(Role.HEAD)))));
     }
 
     /**
@@ -89,7 +89,8 @@ public final class HuggingFaceFormat {
         try {
             JsonNode json = JsonMapper.shared().readTree(Files.readString(file, StandardCharsets.UTF_8));
             if (!json.isObject()) {
-                throw new CorruptFileException(file, 0, "a JSON object", json.getNodeType().toString());
+                throw new CorruptFileException(
+                        file, 0, "a JSON object", json.getNodeType().toString());
             }
             return json;
         } catch (JacksonException e) {
@@ -130,7 +131,9 @@ public final class HuggingFaceFormat {
         JsonNode headDim = json.path("head_dim");
         if (!headDim.isNumber() && heads > 0 && width % heads != 0) {
             throw new ConfigurationException(
-                    "hidden_size", width, "is not divisible by num_attention_heads=" + heads + ", and there is no head_dim");
+                    "hidden_size",
+                    width,
+                    "is not divisible by num_attention_heads=" + heads + ", and there is no head_dim");
         }
         int headSize = headDim.isNumber() ? headDim.asInt() : heads > 0 ? width / heads : 0;
         // transformers 5 has rope_theta and the scaling together in rope_parameters.
@@ -139,9 +142,12 @@ public final class HuggingFaceFormat {
                 ? rope.path("rope_theta").asDouble()
                 : real(json, "rope_theta", 10_000);
         for (JsonNode at : new JsonNode[] {json, rope}) {
-            if (at.path("partial_rotary_factor").isNumber() && at.path("partial_rotary_factor").asDouble() != 1) {
+            if (at.path("partial_rotary_factor").isNumber()
+                    && at.path("partial_rotary_factor").asDouble() != 1) {
                 throw new ConfigurationException(
-                        "partial_rotary_factor", at.path("partial_rotary_factor").asDouble(), "a LLaMA rotates whole heads");
+                        "partial_rotary_factor",
+                        at.path("partial_rotary_factor").asDouble(),
+                        "a LLaMA rotates whole heads");
             }
         }
         boolean mistral = modelType.equals("mistral");
@@ -246,9 +252,24 @@ public final class HuggingFaceFormat {
             case F32 -> "float32";
             case F16 -> "float16";
             case BF16 -> "bfloat16";
-            case F64, I8, I16, I32, I64, U8, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL,
-                    IQ4_XS ->
-                throw new ConfigurationException("torch_dtype", dtype, "use F32, F16 or BF16");
+            case F64,
+                    I8,
+                    I16,
+                    I32,
+                    I64,
+                    U8,
+                    Q8_0,
+                    Q4_0,
+                    Q4_1,
+                    Q5_0,
+                    Q5_1,
+                    Q2_K,
+                    Q3_K,
+                    Q4_K,
+                    Q5_K,
+                    Q6_K,
+                    IQ4_NL,
+                    IQ4_XS -> throw new ConfigurationException("torch_dtype", dtype, "use F32, F16 or BF16");
         };
     }
 

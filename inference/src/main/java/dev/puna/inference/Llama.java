@@ -1,0 +1,427 @@
+package dev.puna.inference;
+
+import dev.puna.inference.GeneratedToken.Alternative;
+import dev.puna.kernels.Kernels;
+import dev.puna.model.Activations;
+import dev.puna.model.KvCache;
+import dev.puna.model.LlamaCheckpoint;
+import dev.puna.model.LlamaConfig;
+import dev.puna.model.LlamaModel;
+import dev.puna.model.TokenBatch;
+import dev.puna.tensor.ConfigurationException;
+import dev.puna.tensor.CorruptFileException;
+import dev.puna.tensor.DType;
+import dev.puna.tensor.Slab;
+import dev.puna.tensor.Tensor;
+import dev.puna.tensor.ThreadTeam;
+import dev.puna.tokenizer.EncodeOptions;
+import dev.puna.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * A LLaMA, ready to generate and to score.
+ *
+ * <pre>{@code
+ * try (Llama llama = Llama.load(Path.of("Llama-3.2-1B-Q8_0.gguf"))) {
+ *     System.out.println(llama.generate("Once upon a time", GenerationOptions.DEFAULT).text());
+ * }
+ * }</pre>
+ *
+ * <p>Weights are mapped, not read: loading takes no longer than looking at the header. Memory beyond the mapping is the
+ * cache of keys and values, which grows with the text, and the activations of one chunk of a prompt.
+ *
+ * <p>One sequence at a time: calls from several threads wait for each other. The cache keeps the last sequence, and a
+ * prompt that begins like it is computed from where it differs; the results are the same to the bit, because a row of
+ * the forward pass depends on nothing but its own sequence.
+ */
+public final class Llama implements AutoCloseable {
+    /** Rows of logits that are held at once while scoring. */
+    private static final int SCORED_ROWS = 64;
+
+    private static final int[] NOTHING = {};
+
+    private final LlamaCheckpoint checkpoint;
+    private final ThreadTeam threads;
+    private final Kernels kernels;
+    private final LlamaModel model;
+    private final int chunk;
+    private final KvCache cache;
+    private final ReentrantLock lock = new ReentrantLock();
+    private Activations activations;
+    private int[] cached = NOTHING;
+    private boolean closed;
+
+    private Llama(LlamaCheckpoint checkpoint, ThreadTeam threads, Kernels kernels, LlamaOptions options) {
+        this.checkpoint = checkpoint;
+        this.threads = threads;
+        this.kernels = kernels;
+        this.model = new LlamaModel(checkpoint.config(), checkpoint.weights(), kernels);
+        this.chunk = options.chunk();
+        this.cache = new KvCache(checkpoint.config(), options.kv().dtypeFor(checkpoint));
+        this.activations = new Activations(checkpoint.config(), 1);
+    }
+
+    /** Opens a model with {@link LlamaOptions#defaults()}. */
+    public static Llama load(Path path) throws IOException {
+        return load(path, LlamaOptions.defaults());
+    }
+
+    /**
+     * Opens a Hugging Face directory, a GGUF file or a Meta directory.
+     *
+     * @throws ConfigurationException if it is no LLaMA, or the tier of kernels cannot serve
+     * @throws CorruptFileException if a file is damaged
+     */
+    public static Llama load(Path path, LlamaOptions options) throws IOException {
+        LlamaCheckpoint checkpoint = LlamaCheckpoint.open(path);
+        ThreadTeam threads = new ThreadTeam("puna", options.threads());
+        try {
+            return new Llama(checkpoint, threads, Kernels.open(options.kernels(), threads), options);
+        } catch (RuntimeException e) {
+            threads.close();
+            checkpoint.close();
+            throw e;
+        }
+    }
+
+    public LlamaConfig config() {
+        return checkpoint.config();
+    }
+
+    public LlamaCheckpoint checkpoint() {
+        return checkpoint;
+    }
+
+    public Kernels kernels() {
+        return kernels;
+    }
+
+    /**
+     * The vocabulary, read when it is first asked for.
+     *
+     * @throws ConfigurationException if none lies with the weights; ids can be used without
+     */
+    public Tokenizer tokenizer() {
+        return checkpoint
+                .tokenizer()
+                .orElseThrow(() -> new ConfigurationException(
+                        "model",
+                        checkpoint.path(),
+                        "has no tokenizer: put tokenizer.json or tokenizer.model beside the weights"));
+    }
+
+    /** Bytes of keys and values at present. */
+    public long kvBytes() {
+        return cache.byteSize();
+    }
+
+    /** The ids of a prompt as the model expects it: with a begin-of-text token where it was trained with one. */
+    public int[] encodePrompt(String prompt) {
+        return tokenizer().encode(prompt, EncodeOptions.prompt(tokenizer()));
+    }
+
+    /** Continues a text. */
+    public GenerationResult generate(String prompt, GenerationOptions options) {
+        return generate(prompt, options, GenerationListener.NONE, new Cancellation());
+    }
+
+    /** Continues a text, token by token to a listener. */
+    public GenerationResult generate(
+            String prompt, GenerationOptions options, GenerationListener listener, Cancellation cancellation) {
+        return generate(encodePrompt(prompt), options, listener, cancellation);
+    }
+
+    /** Continues a sequence of ids. */
+    public GenerationResult generate(int[] prompt, GenerationOptions options) {
+        return generate(prompt, options, GenerationListener.NONE, new Cancellation());
+    }
+
+    /**
+     * Continues a sequence of ids, token by token to a listener.
+     *
+     * @throws ConfigurationException if the prompt is empty or fills the context, or the options do not fit the
+     *     vocabulary
+     */
+    public GenerationResult generate(
+            int[] prompt, GenerationOptions options, GenerationListener listener, Cancellation cancellation) {
+        lock.lock();
+        try {
+            requireOpen();
+            return generateLocked(prompt, options, listener, cancellation);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private GenerationResult generateLocked(
+            int[] prompt, GenerationOptions options, GenerationListener listener, Cancellation cancellation) {
+        requirePrompt(prompt);
+        TextStream stream = new TextStream(checkpoint.tokenizer(), prompt, options.stop());
+        Sampler sampler = new Sampler(options.sampling(), config().vocabularySize(), prompt);
+        StringBuilder text = new StringBuilder();
+        List<GeneratedToken> tokens = new ArrayList<>();
+        int room = Math.min(options.maxTokens(), config().contextLength() - prompt.length);
+        long start = System.nanoTime();
+        int reused = 0;
+        FinishReason reason = FinishReason.LENGTH;
+        long first = start;
+        try (Slab slab = new Slab(Slab.bytesFor(DType.F32, 1, config().vocabularySize()))) {
+            Tensor logits = slab.allocate(DType.F32, 1, config().vocabularySize()); // (1, V)
+            if (room > 0) {
+                reused = reuse(prompt);
+                if (!prefill(prompt, reused, logits, cancellation)) {
+                    reason = FinishReason.CANCELLED;
+                    room = 0;
+                }
+            }
+            first = System.nanoTime();
+            float[] raw = new float[room > 0 ? config().vocabularySize() : 0];
+            while (tokens.size() < room) {
+                if (cancellation.isCancelled() || Thread.currentThread().isInterrupted()) {
+                    reason = FinishReason.CANCELLED;
+                    break;
+                }
+                MemorySegment.copy(logits.data(), Tensor.F32_LE, 0, raw, 0, raw.length);
+                GeneratedToken token = describe(sampler.next(raw), raw, options);
+                tokens.add(token);
+                boolean end = options.stopIds().contains(token.id())
+                        || (!options.ignoreEnd() && stream.endsGeneration(token.id()));
+                String piece = end ? "" : stream.accept(token.id());
+                if (end || stream.stopped()) {
+                    reason = FinishReason.STOP;
+                }
+                boolean last = end || stream.stopped() || tokens.size() == room;
+                if (last) {
+                    piece += stream.finish();
+                }
+                text.append(piece);
+                listener.onToken(token, piece);
+                if (last) {
+                    break;
+                }
+                step(token.id(), logits);
+            }
+            if (reason == FinishReason.CANCELLED) {
+                text.append(stream.finish());
+            }
+        }
+        long end = System.nanoTime();
+        return new GenerationResult(
+                text.toString(),
+                prompt.clone(),
+                tokens,
+                reason,
+                new GenerationResult.Timings(
+                        prompt.length,
+                        reused,
+                        Duration.ofNanos(first - start),
+                        tokens.size(),
+                        Duration.ofNanos(end - first)));
+    }
+
+    private void requirePrompt(int[] prompt) {
+        if (prompt.length == 0) {
+            throw new ConfigurationException(
+                    "prompt", "(empty)", "this model has no begin-of-text token, so there must be some text");
+        }
+        if (prompt.length >= config().contextLength()) {
+            throw new ConfigurationException(
+                    "prompt",
+                    prompt.length + " tokens",
+                    "the model's context is " + config().contextLength() + " tokens, and the answer needs room in it");
+        }
+        for (int id : prompt) {
+            if (id < 0 || id >= config().vocabularySize()) {
+                throw new ConfigurationException(
+                        "prompt", "token " + id, "the vocabulary has " + config().vocabularySize() + " tokens");
+            }
+        }
+    }
+
+    /** How much of the prompt is in the cache; the last token is computed again, for its logits. */
+    private int reuse(int[] prompt) {
+        int same = Arrays.mismatch(cached, prompt);
+        int common = same < 0 ? prompt.length : same;
+        int reused = Math.min(common, prompt.length - 1);
+        cached = Arrays.copyOf(cached, reused);
+        return reused;
+    }
+
+    /** Computes a prompt from position {@code from} on; false if cancelled. */
+    private boolean prefill(int[] prompt, int from, Tensor logits, Cancellation cancellation) {
+        int done = from;
+        while (done < prompt.length) {
+            if (cancellation.isCancelled() || Thread.currentThread().isInterrupted()) {
+                return false;
+            }
+            int count = Math.min(chunk, prompt.length - done);
+            int[] ids = Arrays.copyOfRange(prompt, done, done + count);
+            boolean last = done + count == prompt.length;
+            cache.reserve(done + count);
+            TokenBatch batch = last ? TokenBatch.lastOf(ids, cache, done) : TokenBatch.noneOf(ids, cache, done);
+            Tensor hidden = model.forward(batch, activations(count)); // (1 or 0, C)
+            remember(ids);
+            if (last) {
+                model.logits(logits, hidden);
+            }
+            done += count;
+        }
+        return true;
+    }
+
+    private void step(int id, Tensor logits) {
+        int position = cached.length;
+        cache.reserve(position + 1);
+        int[] ids = {id};
+        Tensor hidden = model.forward(TokenBatch.lastOf(ids, cache, position), activations(1)); // (1, C)
+        remember(ids);
+        model.logits(logits, hidden);
+    }
+
+    private void remember(int[] ids) {
+        int before = cached.length;
+        cached = Arrays.copyOf(cached, before + ids.length);
+        System.arraycopy(ids, 0, cached, before, ids.length);
+    }
+
+    /** Activations for at least that many rows; they grow to what is needed and stay. */
+    private Activations activations(int rows) {
+        if (rows > activations.maxRows()) {
+            activations.close();
+            activations = new Activations(config(), Math.min(chunk, Math.max(rows, 2 * activations.maxRows())));
+        }
+        return activations;
+    }
+
+    private GeneratedToken describe(int id, float[] raw, GenerationOptions options) {
+        if (!options.logProbabilities()) {
+            return new GeneratedToken(id, OptionalDouble.empty(), List.of());
+        }
+        double logSumExp = Sampler.logSumExp(raw);
+        List<Alternative> alternatives = new ArrayList<>();
+        for (int alternative : Sampler.largest(raw, options.topLogProbabilities())) {
+            alternatives.add(new Alternative(alternative, raw[alternative] - logSumExp));
+        }
+        return new GeneratedToken(id, OptionalDouble.of(raw[id] - logSumExp), alternatives);
+    }
+
+    /** Scores a text, begun as a prompt is. */
+    public Score score(String text) {
+        return score(encodePrompt(text), text.getBytes(StandardCharsets.UTF_8).length, new Cancellation());
+    }
+
+    /**
+     * The log-probability of each id given those before it. A text longer than the context is scored in windows: each
+     * after the first repeats the last half of the one before as context.
+     *
+     * @param byteCount bytes of the text, for {@link Score#bitsPerByte()}
+     * @throws java.util.concurrent.CancellationException if cancelled
+     */
+    public Score score(int[] ids, long byteCount, Cancellation cancellation) {
+        lock.lock();
+        try {
+            requireOpen();
+            for (int id : ids) {
+                if (id < 0 || id >= config().vocabularySize()) {
+                    throw new ConfigurationException(
+                            "ids", "token " + id, "the vocabulary has " + config().vocabularySize() + " tokens");
+                }
+            }
+            double[] logProbabilities = new double[Math.max(0, ids.length - 1)];
+            int window = config().contextLength();
+            int scored = 1; // the first token has nothing before it
+            int start = 0;
+            while (scored < ids.length) {
+                int end = Math.min(ids.length, start + window);
+                scoreWindow(ids, start, end, scored, logProbabilities, cancellation);
+                scored = end;
+                start = end - window / 2;
+            }
+            return new Score(
+                    ids.length == 0 ? NOTHING : Arrays.copyOfRange(ids, 1, ids.length), logProbabilities, byteCount);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Scores ids {@code [from, end)} in a sequence that begins with id {@code start}. */
+    private void scoreWindow(
+            int[] ids, int start, int end, int from, double[] logProbabilities, Cancellation cancellation) {
+        cached = NOTHING;
+        int vocabulary = config().vocabularySize();
+        try (KvCache keysAndValues = new KvCache(config(), cache.dtype());
+                Slab slab = new Slab(Slab.bytesFor(DType.F32, SCORED_ROWS, vocabulary))) {
+            Tensor logits = slab.allocate(DType.F32, SCORED_ROWS, vocabulary); // (64, V)
+            // The last id needs no row: nothing follows it.
+            for (int done = start; done < end - 1; done += chunk) {
+                if (cancellation.isCancelled() || Thread.currentThread().isInterrupted()) {
+                    throw new java.util.concurrent.CancellationException("scoring was cancelled");
+                }
+                int count = Math.min(chunk, end - 1 - done);
+                int firstWanted = Math.max(0, from - 1 - done); // row i predicts id done + i + 1
+                int[] part = Arrays.copyOfRange(ids, done, done + count);
+                int[] wanted = new int[Math.max(0, count - firstWanted)];
+                for (int i = 0; i < wanted.length; i++) {
+                    wanted[i] = firstWanted + i;
+                }
+                keysAndValues.reserve(done - start + count);
+                Tensor hidden = model.forward(
+                        new TokenBatch(part, List.of(new TokenBatch.Rows(keysAndValues, done - start, count)), wanted),
+                        activations(count)); // (wanted, C)
+                for (int row = 0; row < wanted.length; row += SCORED_ROWS) {
+                    int rows = Math.min(SCORED_ROWS, wanted.length - row);
+                    Tensor some = logits.rows(0, rows); // (rows, V)
+                    model.logits(some, hidden.rows(row, row + rows));
+                    int target = done + firstWanted + row + 1;
+                    scoreRows(some, ids, target, logProbabilities);
+                }
+            }
+        }
+    }
+
+    /** Row i of the logits predicts id {@code target + i}. */
+    private void scoreRows(Tensor logits, int[] ids, int target, double[] logProbabilities) {
+        int rows = (int) logits.rows();
+        threads.run((member, size) -> {
+            float[] raw = new float[config().vocabularySize()];
+            for (int row = member; row < rows; row += size) {
+                MemorySegment.copy(logits.row(row).data(), Tensor.F32_LE, 0, raw, 0, raw.length);
+                logProbabilities[target + row - 1] = Sampler.logProbability(raw, ids[target + row]);
+            }
+        });
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("this model is closed");
+        }
+    }
+
+    /** Waits for a generation that is running, then frees everything. Idempotent. */
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            if (!closed) {
+                closed = true;
+                activations.close();
+                cache.close();
+                model.close();
+                kernels.close();
+                threads.close();
+                checkpoint.close();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+}
