@@ -13,8 +13,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -234,20 +237,15 @@ public final class LlamaCheckpoint implements AutoCloseable {
 
     /** The type that most of the matrices' elements have. */
     public DType dominantDType() {
-        long[] elements = new long[DType.values().length];
+        Map<DType, Long> elements = new EnumMap<>(DType.class);
         for (LlamaTensor tensor : config.tensors()) {
             if (tensor.shape().rank() == 2) {
                 DType dtype = source.describe(format.tensorName(tensor)).requireDType();
-                elements[dtype.ordinal()] += tensor.shape().elementCount();
+                elements.merge(dtype, tensor.shape().elementCount(), Long::sum);
             }
         }
-        int most = 0;
-        for (int i = 0; i < elements.length; i++) {
-            if (elements[i] > elements[most]) {
-                most = i;
-            }
-        }
-        return DType.values()[most];
+        return Collections.max(elements.entrySet(), Map.Entry.comparingByValue())
+                .getKey();
     }
 
     /** Unmaps the files. Idempotent. */
