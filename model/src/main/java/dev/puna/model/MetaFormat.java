@@ -235,8 +235,8 @@ public final class MetaFormat {
         private static final int[] MULTIPLES = {256, 1024, 4096, 2048, 512, 128, 64, 32, 16, 8, 4, 2, 1};
 
         static FeedForwardRule of(LlamaConfig config) {
-            double base = 2 * (4L * config.width()) / 3; // truncated, as Meta's code does
-            double exact = config.feedForwardWidth() / base;
+            long base = 2 * (4L * config.width()) / 3; // truncated, as Meta's code does
+            double exact = (double) config.feedForwardWidth() / base;
             for (int digits = 1; digits <= 16; digits++) {
                 BigDecimal below = new BigDecimal(exact).setScale(digits, RoundingMode.FLOOR);
                 BigDecimal above = new BigDecimal(exact).setScale(digits, RoundingMode.CEILING);
