@@ -4,6 +4,8 @@ package dev.puna.inference;
 public final class Cancellation {
     private volatile boolean cancelled;
 
+    public Cancellation() {}
+
     public void cancel() {
         cancelled = true;
     }
