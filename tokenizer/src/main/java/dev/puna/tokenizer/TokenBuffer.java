@@ -70,8 +70,9 @@ public final class TokenBuffer {
         return ids;
     }
 
-    /** After writing behind {@link #size()} into the reserved array: the new size. */
-    void resize(int newSize) {
+    /** Takes an array that was reserved here, or a grown copy of it, with so many ids. */
+    void adopt(int[] grown, int newSize) {
+        ids = grown;
         size = newSize;
     }
 

@@ -1,6 +1,7 @@
 package dev.puna.tokenizer;
 
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -10,7 +11,23 @@ import java.util.OptionalInt;
  * A vocabulary and its rules: text to ids and back. Immutable and shared by all threads; each thread encodes with an
  * {@link Encoder} of its own.
  */
-public interface Tokenizer {
+public sealed interface Tokenizer permits SentencePieceTokenizer, ByteLevelTokenizer {
+    /**
+     * Opens the tokenizer of a model: a Hugging Face or Meta directory, or one file ({@code tokenizer.json}, a
+     * SentencePiece {@code .model}, tiktoken ranks), told apart by content, not by name. In a directory
+     * {@code tokenizer.json} goes before {@code tokenizer.model}; {@code tokenizer_config.json},
+     * {@code special_tokens_map.json}, {@code generation_config.json} and {@code chat_template.jinja} beside it are
+     * honoured. For GGUF see {@link GgufVocabulary}.
+     *
+     * @throws dev.puna.tensor.CorruptFileException when a file is damaged
+     * @throws dev.puna.tensor.ConfigurationException when there is no tokenizer, or one of a kind that LLaMA does not
+     *     use
+     * @throws java.io.UncheckedIOException when reading fails
+     */
+    static Tokenizer open(Path directoryOrFile) {
+        return TokenizerFiles.open(directoryOrFile);
+    }
+
     /** Number of ids: one more than the largest. */
     int vocabularySize();
 
