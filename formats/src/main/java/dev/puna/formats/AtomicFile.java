@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.UUID;
+import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -65,23 +66,33 @@ public final class AtomicFile implements AutoCloseable {
 
     /** Appends all bytes of a segment. */
     public void write(MemorySegment bytes) throws IOException {
+        write(bytes, null);
+    }
+
+    /** Appends all bytes of a segment and takes them into {@code checksum} on the way. */
+    void write(MemorySegment bytes, @Nullable CRC32 checksum) throws IOException {
         long size = bytes.byteSize();
         for (long from = 0; from < size; from += CHUNK) {
             MemorySegment piece = bytes.asSlice(from, Math.min(CHUNK, size - from));
-            if (piece.isNative()) {
-                writeFully(piece.asByteBuffer(), position);
-            } else {
-                ByteBuffer buffer = staging;
-                if (buffer == null) {
-                    buffer = ByteBuffer.allocateDirect(CHUNK);
-                    staging = buffer;
-                }
-                buffer.clear().limit(Math.toIntExact(piece.byteSize()));
-                MemorySegment.ofBuffer(buffer).copyFrom(piece);
-                writeFully(buffer, position);
+            ByteBuffer buffer = piece.isNative() ? piece.asByteBuffer() : staged(piece);
+            if (checksum != null) {
+                checksum.update(buffer.duplicate());
             }
+            writeFully(buffer, position);
             position += piece.byteSize();
         }
+    }
+
+    /** A copy off the Java heap; the next one replaces it. */
+    private ByteBuffer staged(MemorySegment piece) {
+        ByteBuffer buffer = staging;
+        if (buffer == null) {
+            buffer = ByteBuffer.allocateDirect(CHUNK);
+            staging = buffer;
+        }
+        buffer.clear().limit(Math.toIntExact(piece.byteSize()));
+        MemorySegment.ofBuffer(buffer).copyFrom(piece);
+        return buffer;
     }
 
     /** Appends zeros until {@link #position()} is a multiple of {@code alignment}. */
