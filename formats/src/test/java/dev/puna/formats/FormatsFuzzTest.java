@@ -19,15 +19,17 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.zip.CRC32;
 import org.junit.jupiter.api.Assertions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Valid small files, damaged 100,000 times: a reader either reads (the damage may be in the numbers) or says what is
+ * Valid small files, damaged 100,000 times (15,000 times without the slow tests): a reader either reads (the damage may be in the numbers) or says what is
  * wrong. No other exception, no endless loop, no memory on the file's word (the JVM of the tests has 3 GB).
  */
 class FormatsFuzzTest {
-    private static final int MUTATIONS = 100_000;
+    private static final int QUICK = 15_000;
+    private static final int THOROUGH = 100_000;
 
     /** Values at which sizes and counts turn over. */
     private static final long[] EDGES = {
@@ -63,13 +65,24 @@ class FormatsFuzzTest {
     @ParameterizedTest
     @CsvSource({"types.safetensors, 1", "types.gguf, 2", "module.pth, 3", "types.pth, 4"})
     void onlyCorruptFileExceptionEscapes(String file, long seed) throws IOException {
+        damage(file, seed, QUICK);
+    }
+
+    @Tag("slow")
+    @ParameterizedTest
+    @CsvSource({"types.safetensors, 11", "types.gguf, 12", "module.pth, 13", "types.pth, 14"})
+    void onlyCorruptFileExceptionEscapesThorough(String file, long seed) throws IOException {
+        damage(file, seed, THOROUGH);
+    }
+
+    private static void damage(String file, long seed, int mutations) throws IOException {
         byte[] valid = Files.readAllBytes(FormatsGoldenTest.GOLDEN.resolve(file));
         // Damage belongs into the part that is parsed: all of an archive, the header of the others.
         int parsed = file.endsWith(".gguf") ? 3000 : valid.length;
         Assertions.assertTimeoutPreemptively(Duration.ofMinutes(2), () -> {
             int refused = 0;
             SplittableRandom random = new SplittableRandom(seed);
-            for (int i = 0; i < MUTATIONS; i++) {
+            for (int i = 0; i < mutations; i++) {
                 byte[] damaged = mutate(valid, parsed, random);
                 try {
                     read(file, damaged);
@@ -83,7 +96,7 @@ class FormatsFuzzTest {
                             e);
                 }
             }
-            assertThat(refused).as("most damage is found").isGreaterThan(MUTATIONS / 10);
+            assertThat(refused).as("most damage is found").isGreaterThan(mutations / 10);
         });
     }
 
@@ -91,6 +104,17 @@ class FormatsFuzzTest {
     @ParameterizedTest
     @CsvSource({"module.pth, 5", "nested.pth, 6"})
     void picklesWithAGoodChecksum(String file, long seed) throws IOException {
+        damagePickle(file, seed, QUICK);
+    }
+
+    @Tag("slow")
+    @ParameterizedTest
+    @CsvSource({"module.pth, 15", "nested.pth, 16"})
+    void picklesWithAGoodChecksumThorough(String file, long seed) throws IOException {
+        damagePickle(file, seed, THOROUGH);
+    }
+
+    private static void damagePickle(String file, long seed, int mutations) throws IOException {
         byte[] valid = Files.readAllBytes(FormatsGoldenTest.GOLDEN.resolve(file));
         StoredZip.Member pickle = StoredZip.read(Path.of(file), MemorySegment.ofArray(valid)).values().stream()
                 .filter(member -> member.name().endsWith("data.pkl"))
@@ -104,7 +128,7 @@ class FormatsFuzzTest {
             int refused = 0;
             int read = 0;
             SplittableRandom random = new SplittableRandom(seed);
-            for (int i = 0; i < MUTATIONS; i++) {
+            for (int i = 0; i < mutations; i++) {
                 byte[] damaged = valid.clone();
                 byte[] mutated = Arrays.copyOf(mutate(program, program.length, random), program.length);
                 System.arraycopy(mutated, 0, damaged, from, mutated.length);
@@ -119,7 +143,7 @@ class FormatsFuzzTest {
                     refused++;
                 }
             }
-            assertThat(refused).isGreaterThan(MUTATIONS / 10);
+            assertThat(refused).isGreaterThan(mutations / 10);
             assertThat(read).isGreaterThan(0);
         });
     }
