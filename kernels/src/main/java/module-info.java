@@ -12,5 +12,6 @@ module dev.puna.kernels {
     uses dev.puna.kernels.KernelsProvider;
 
     provides dev.puna.kernels.KernelsProvider with
-            dev.puna.kernels.ReferenceKernelsProvider;
+            dev.puna.kernels.ReferenceKernelsProvider,
+            dev.puna.kernels.VectorKernelsProvider;
 }
