@@ -20,9 +20,18 @@ final class VectorLanes {
     private static final VectorShuffle<Float> SWAP_2 = swap(2);
     private static final VectorShuffle<Float> SWAP_1 = swap(1);
 
-    private static final float LOG2_E = 1.44269504f;
+    private static final float LOG2_E = 1.4426950216293335f;
     private static final float LN_2_HIGH = 0.693359375f;
-    private static final float LN_2_LOW = -2.12194440e-4f;
+    private static final float LN_2_LOW = -2.1219444e-04f;
+
+    /** Of the polynomial, by power, lowered where it is near 1/n!. */
+    private static final float C7 = 0.00019875691f;
+
+    private static final float C6 = 0.0013981999f;
+    private static final float C5 = 0.008333452f;
+    private static final float C4 = 0.041665796f;
+    private static final float C3 = 0.16666666f;
+    private static final float C2 = 0.5f;
 
     /** 1.5·2²³: adding it rounds to an integer, which then stands in the low bits. */
     private static final float ROUND = 12582912f;
@@ -66,11 +75,11 @@ final class VectorLanes {
         var n = shifted.sub(ROUND);
         var r = n.mul(-LN_2_HIGH).add(x);
         r = n.mul(-LN_2_LOW).add(r);
-        var p = r.mul(1.9875691500E-4f).add(1.3981999507E-3f);
-        p = p.fma(r, FloatVector.broadcast(SPECIES, 8.3334519073E-3f));
-        p = p.fma(r, FloatVector.broadcast(SPECIES, 4.1665795894E-2f));
-        p = p.fma(r, FloatVector.broadcast(SPECIES, 1.6666665459E-1f));
-        p = p.fma(r, FloatVector.broadcast(SPECIES, 5.0000001201E-1f));
+        var p = r.mul(C7).add(C6);
+        p = p.fma(r, FloatVector.broadcast(SPECIES, C5));
+        p = p.fma(r, FloatVector.broadcast(SPECIES, C4));
+        p = p.fma(r, FloatVector.broadcast(SPECIES, C3));
+        p = p.fma(r, FloatVector.broadcast(SPECIES, C2));
         p = p.fma(r.mul(r), r).add(1f);
         var power = shifted.reinterpretAsInts()
                 .lanewise(VectorOperators.LSHL, 23)
@@ -93,11 +102,11 @@ final class VectorLanes {
         float n = shifted - ROUND;
         float r = n * -LN_2_HIGH + x;
         r = n * -LN_2_LOW + r;
-        float p = r * 1.9875691500E-4f + 1.3981999507E-3f;
-        p = Math.fma(p, r, 8.3334519073E-3f);
-        p = Math.fma(p, r, 4.1665795894E-2f);
-        p = Math.fma(p, r, 1.6666665459E-1f);
-        p = Math.fma(p, r, 5.0000001201E-1f);
+        float p = r * C7 + C6;
+        p = Math.fma(p, r, C5);
+        p = Math.fma(p, r, C4);
+        p = Math.fma(p, r, C3);
+        p = Math.fma(p, r, C2);
         p = Math.fma(p, r * r, r) + 1f;
         return p * Float.intBitsToFloat((Float.floatToRawIntBits(shifted) << 23) + 0x3F800000);
     }
