@@ -21,10 +21,10 @@ final class VectorLanes {
     private static final VectorShuffle<Float> SWAP_1 = swap(1);
 
     private static final float LOG2_E = 1.4426950216293335f;
-    private static final float LN_2_HIGH = 0.693359375f;
-    private static final float LN_2_LOW = -2.1219444e-04f;
+    private static final float LN_2_HIGH = 0.6933594f;
+    private static final float LN_2_LOW = -2.1219444E-4f;
 
-    /** Of the polynomial, by power, lowered where it is near 1/n!. */
+    /** Of the polynomial, by power; near 1/n!. */
     private static final float C7 = 0.00019875691f;
 
     private static final float C6 = 0.0013981999f;
