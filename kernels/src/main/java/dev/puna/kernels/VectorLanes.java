@@ -21,7 +21,7 @@ final class VectorLanes {
     private static final VectorShuffle<Float> SWAP_1 = swap(1);
 
     private static final float LOG2_E = 1.4426950216293335f;
-    private static final float LN_2_HIGH = 0.6933594f;
+    private static final float LN_2_HIGH = 355f / 512;
     private static final float LN_2_LOW = -2.1219444E-4f;
 
     /** Of the polynomial, by power; near 1/n!. */
@@ -34,7 +34,7 @@ final class VectorLanes {
     private static final float C2 = 0.5f;
 
     /** 1.5·2²³: adding it rounds to an integer, which then stands in the low bits. */
-    private static final float ROUND = 12582912f;
+    private static final float ROUND = 0x1.8p23f;
 
     /** Beyond these the result is 0 or infinity: the first is where results become subnormal. */
     private static final float EXP_MIN = -87.3f;
