@@ -20,7 +20,7 @@ final class VectorLanes {
     private static final VectorShuffle<Float> SWAP_2 = swap(2);
     private static final VectorShuffle<Float> SWAP_1 = swap(1);
 
-    private static final float LOG2_E = 1.4426950216293335f;
+    private static final float LOG2_E = 1.442695f;
     private static final float LN_2_HIGH = 355f / 512;
     private static final float LN_2_LOW = -2.1219444E-4f;
 
