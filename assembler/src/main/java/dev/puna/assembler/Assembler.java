@@ -37,6 +37,9 @@ public final class Assembler extends Instructions {
     /** Intel's recommended no-operations of one to nine bytes (optimization manual). */
     private static final byte[][] NOPS = nops();
 
+    /** What fills the gaps between constants. */
+    private static final byte[] TRAPS = HexFormat.of().parseHex("CC".repeat(MAX_ALIGNMENT));
+
     private sealed interface Item {}
 
     private record Emitted(Instruction instruction) implements Item {}
@@ -235,8 +238,7 @@ public final class Assembler extends Instructions {
         }
         int end = addresses[near.length];
         for (Constant constant : constants.values()) {
-            int alignment = Math.min(MAX_ALIGNMENT, Integer.highestOneBit(2 * constant.content.length - 1));
-            end = roundUp(end, alignment);
+            end = roundUp(end, alignment(constant));
             pool.put(constant.label, end);
             end += constant.content.length;
         }
@@ -286,8 +288,10 @@ public final class Assembler extends Instructions {
         }
         for (Constant constant : constants.values()) {
             int start = address(constant.label, addresses, pool);
-            while (out.position() < start) {
-                out.put((byte) 0xCC);
+            int gap = start - out.position();
+            if (gap > 0) {
+                lines.add(new Code.Line(out.position(), gap, ".balign " + alignment(constant) + ", 0xCC"));
+                out.put(TRAPS, 0, gap);
             }
             out.put(constant.content);
             String text =
@@ -309,6 +313,11 @@ public final class Assembler extends Instructions {
             throw new IllegalStateException("label " + label + " was never bound in this code");
         }
         return label.item;
+    }
+
+    /** The power of two that holds it, at most a cache line. */
+    private static int alignment(Constant constant) {
+        return Math.min(MAX_ALIGNMENT, Integer.highestOneBit(2 * constant.content.length - 1));
     }
 
     private static int length(Item item, int address, boolean near) {

@@ -128,7 +128,8 @@ final class Encoder {
         throw new IllegalStateException(form + " has no memory operand");
     }
 
-    private static int number(Operand operand) {
+    /** A register's number in the encoding. */
+    static int number(Operand operand) {
         return switch (operand) {
             case Gp register -> register.number();
             case Vec vector -> vector.number();

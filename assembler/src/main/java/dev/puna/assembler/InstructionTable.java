@@ -7,9 +7,11 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The forms of every instruction, from {@code instructions.txt}. Lines are split by mnemonic when the table is first
@@ -53,6 +55,10 @@ final class InstructionTable {
             if (forms.get(i).fits(operands)) {
                 Form form = forms.get(i);
                 checkUnambiguous(form, forms.subList(i + 1, forms.size()), operands);
+                if (!registersDiffer(form, operands)) {
+                    throw new IllegalArgumentException(mnemonic + " " + list(operands)
+                            + ": the processor refuses it when a register appears twice");
+                }
                 return form;
             }
         }
@@ -78,6 +84,22 @@ final class InstructionTable {
         }
     }
 
+    /** Whether no register appears twice where the processor refuses that: in gathers and products of tiles. */
+    static boolean registersDiffer(Form form, Operand[] operands) {
+        if (!form.mnemonic().contains("gather") && !form.mnemonic().startsWith("tdp")) {
+            return true;
+        }
+        Set<Integer> numbers = new HashSet<>();
+        for (Operand operand : operands) {
+            Operand target = operand instanceof Masked masked ? masked.target() : operand;
+            Operand register = target instanceof Memory memory && memory.index() != null ? memory.index() : target;
+            if (!numbers.add(Encoder.number(register))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     private static IllegalArgumentException refusal(String mnemonic, List<Form> forms, Operand[] operands) {
         int furthest = -1;
         StringBuilder expected = new StringBuilder();
@@ -89,14 +111,19 @@ final class InstructionTable {
         for (Form form : forms) {
             expected.append(expected.isEmpty() ? "" : "; ").append(form);
         }
-        StringBuilder given = new StringBuilder();
-        for (Operand operand : operands) {
-            given.append(given.isEmpty() ? "" : ", ").append(operand);
-        }
+        String given = list(operands);
         String what = furthest < 0
                 ? mnemonic + " does not take " + operands.length + " operands (" + given + ")"
                 : mnemonic + " " + given + ": operand " + (furthest + 1) + " (" + operands[furthest] + ") fits no form";
         return new IllegalArgumentException(what + "; forms: " + expected);
+    }
+
+    private static String list(Operand[] operands) {
+        StringBuilder list = new StringBuilder();
+        for (Operand operand : operands) {
+            list.append(list.isEmpty() ? "" : ", ").append(operand);
+        }
+        return list.toString();
     }
 
     private static Map<String, List<String>> lines() {

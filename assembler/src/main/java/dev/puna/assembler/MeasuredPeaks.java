@@ -82,8 +82,7 @@ public final class MeasuredPeaks {
     public record Peak(Work work, int threads, double alone, double together) {
         @Override
         public String toString() {
-            return String.format(
-                    Locale.ROOT, "%-18s %9.1f %9.1f  %s", work.title, alone, together, work.unit);
+            return String.format(Locale.ROOT, "%-18s %9.1f %9.1f  %s", work.title, alone, together, work.unit);
         }
     }
 
@@ -116,7 +115,8 @@ public final class MeasuredPeaks {
         try (Arena arena = Arena.ofShared()) {
             return switch (ExecutableMemory.map(arena, loop.get().code)) {
                 case Refusal _ -> Optional.empty();
-                case ExecutableMemory memory -> Optional.of(measure(processor, work, threads, loop.get(), memory, arena));
+                case ExecutableMemory memory ->
+                    Optional.of(measure(processor, work, threads, loop.get(), memory, arena));
             };
         }
     }
@@ -233,8 +233,7 @@ public final class MeasuredPeaks {
         int accumulators = wide ? 28 : 14;
         return switch (work) {
             case FP32 ->
-                Optional.of(vectorLoop(
-                        bytes, accumulators, bytes / 4 * 2, (a, c, x, y) -> a.vfmadd231ps(c, x, y)));
+                Optional.of(vectorLoop(bytes, accumulators, bytes / 4 * 2, (a, c, x, y) -> a.vfmadd231ps(c, x, y)));
             case BF16 -> Optional.of(vectorLoop(64, 28, 64, (a, c, x, y) -> a.vdpbf16ps(c, x, y)));
             case INT8 ->
                 Optional.of(

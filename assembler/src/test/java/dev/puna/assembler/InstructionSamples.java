@@ -2,10 +2,16 @@ package dev.puna.assembler;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 
 /** Random operands for every form of the table: registers of all numbers, addresses of all shapes, masks, broadcasts. */
 final class InstructionSamples {
+    /** Of the golden table; with another one the table must be made again. */
+    private static final long GOLDEN_SEED = 20_261_120;
+
+    private static final int GOLDEN_SAMPLES_PER_FORM = 2;
+
     private static final int[] DISPLACEMENTS = {0, 1, -1, 8, 64, -64, 127, -128, 128, 4096, -4096, 1 << 20, 0x12345678};
     private static final long[] NUMBERS = {
         0,
@@ -38,6 +44,31 @@ final class InstructionSamples {
         this.random = random;
     }
 
+    /** Prints the instructions of the golden table, for {@code tools/golden/assembler.py}. */
+    static void main() {
+        for (Instruction instruction : golden()) {
+            System.out.println(instruction.text());
+        }
+    }
+
+    static List<Instruction> golden() {
+        return new InstructionSamples(new SplittableRandom(GOLDEN_SEED)).ofEveryForm(GOLDEN_SAMPLES_PER_FORM);
+    }
+
+    /** So many instructions of each form of the table. */
+    List<Instruction> ofEveryForm(int count) {
+        List<Instruction> instructions = new ArrayList<>();
+        for (String mnemonic : InstructionTable.mnemonics()) {
+            for (Form form : InstructionTable.forms(mnemonic)) {
+                for (int i = 0; i < count; i++) {
+                    Operand[] operands = operands(form);
+                    instructions.add(Encoder.encode(InstructionTable.find(mnemonic, operands), operands));
+                }
+            }
+        }
+        return instructions;
+    }
+
     /** An instruction that the form can encode; the table may still choose an earlier form for it. */
     Operand[] operands(Form form) {
         while (true) {
@@ -45,32 +76,10 @@ final class InstructionSamples {
             for (int i = 0; i < operands.length; i++) {
                 operands[i] = operand(form.operands().get(i));
             }
-            if (form.fits(operands) && !forbidden(form, operands)) {
+            if (form.fits(operands) && InstructionTable.registersDiffer(form, operands)) {
                 return operands;
             }
         }
-    }
-
-    /** What the processor itself refuses: gathers and tile products whose registers coincide. */
-    private static boolean forbidden(Form form, Operand[] operands) {
-        List<Integer> numbers = new ArrayList<>();
-        boolean distinct = form.mnemonic().contains("gather") || form.mnemonic().startsWith("tdp");
-        for (Operand operand : operands) {
-            Operand target = operand instanceof Masked masked ? masked.target() : operand;
-            switch (target) {
-                case Vec vector -> numbers.add(vector.number());
-                case Tile tile -> numbers.add(tile.number());
-                case Memory memory -> {
-                    if (memory.index() instanceof Vec index) {
-                        numbers.add(index.number());
-                    }
-                }
-                default -> {
-                    // takes no part
-                }
-            }
-        }
-        return distinct && numbers.stream().distinct().count() < numbers.size();
     }
 
     private Operand operand(OperandPattern pattern) {
