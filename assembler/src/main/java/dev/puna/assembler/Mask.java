@@ -14,6 +14,16 @@ public enum Mask implements Operand {
     K6,
     K7;
 
+    private static final Mask[] ALL = values();
+
+    /** The mask register of that number, 0 to 7. */
+    public static Mask k(int number) {
+        if (number < 0 || number >= ALL.length) {
+            throw new IllegalArgumentException("mask registers are 0 to 7, not " + number);
+        }
+        return ALL[number];
+    }
+
     /** As the destination of a comparison that is itself restricted to the lanes in {@code mask}. */
     public Masked mask(Mask mask) {
         return new Masked(this, mask, false);

@@ -293,7 +293,7 @@ public final class MeasuredPeaks {
         a.bind(again);
         for (int u = 0; u < UNROLL; u++) {
             for (int i = 0; i < 6; i++) {
-                step.emit(a, Tile.values()[i]);
+                step.emit(a, Tile.tmm(i));
             }
         }
         a.dec(Gp64.RDI);

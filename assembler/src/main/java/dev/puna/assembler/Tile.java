@@ -14,6 +14,16 @@ public enum Tile implements Operand {
     TMM6,
     TMM7;
 
+    private static final Tile[] ALL = values();
+
+    /** The tile register of that number, 0 to 7. */
+    public static Tile tmm(int number) {
+        if (number < 0 || number >= ALL.length) {
+            throw new IllegalArgumentException("tile registers are 0 to 7, not " + number);
+        }
+        return ALL[number];
+    }
+
     /** Its number in the encoding. */
     public int number() {
         return ordinal();
