@@ -6,4 +6,5 @@ module dev.puna.tokenizer {
     requires tools.jackson.core;
 
     exports dev.puna.tokenizer;
+    exports dev.puna.tokenizer.train;
 }
