@@ -18,7 +18,9 @@ public final class BpeTrainingBenchmark {
     public static void main(String[] args) throws IOException {
         Path file = Path.of(args[0]);
         int size = args.length > 1 ? Integer.parseInt(args[1]) : 8000;
-        int threads = args.length > 2 ? Integer.parseInt(args[2]) : Runtime.getRuntime().availableProcessors();
+        int threads = args.length > 2
+                ? Integer.parseInt(args[2])
+                : Runtime.getRuntime().availableProcessors();
         int rounds = args.length > 3 ? Integer.parseInt(args[3]) : 4;
         try (ThreadTeam team = new ThreadTeam("train", threads)) {
             for (int round = 0; round < rounds; round++) {
@@ -32,7 +34,7 @@ public final class BpeTrainingBenchmark {
                 SentencePieceTraining pieces = SentencePieceTraining.llama(size);
                 counts = CorpusCounter.count(List.of(file), pieces.splitter(), team);
                 counted = System.nanoTime();
-                merges = pieces.train(counts).pieces().size();
+                merges = pieces.train(counts).size();
                 print("SentencePiece", file, counts, start, counted, merges);
             }
         }

@@ -42,7 +42,7 @@ public record ByteLevelTraining(
 
     /** Llama-3's pattern and special tokens. */
     public static ByteLevelTraining llama3(int vocabularySize) {
-        return new ByteLevelTraining(vocabularySize, LLAMA3_SPECIAL_TOKENS, 0, new Llama3Splitter());
+        return new ByteLevelTraining(vocabularySize, LLAMA3_SPECIAL_TOKENS, 0, new Llama3Words());
     }
 
     /** Trains on what was counted with {@link #splitter}. */

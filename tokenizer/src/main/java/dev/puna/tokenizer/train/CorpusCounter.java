@@ -29,7 +29,8 @@ public final class CorpusCounter {
             try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
                 long size = channel.size();
                 for (long from = 0; from < size; ) {
-                    long to = from + PIECE >= size ? size : cut(channel, from + PIECE, Math.min(size, from + (64 << 20)));
+                    long to =
+                            from + PIECE >= size ? size : cut(channel, from + PIECE, Math.min(size, from + (64 << 20)));
                     pieces.add(new Piece(file, from, (int) (to - from)));
                     from = to;
                 }

@@ -1,6 +1,7 @@
 package dev.puna.tokenizer.train;
 
 import dev.puna.tensor.ConfigurationException;
+import dev.puna.tokenizer.SentencePieceModel;
 import dev.puna.tokenizer.TokenKind;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -53,7 +54,7 @@ public record SentencePieceTraining(
 
     /** How text is cut for these settings. */
     public WordSplitter splitter() {
-        return new LineSplitter();
+        return new LineWords();
     }
 
     /**
@@ -61,7 +62,7 @@ public record SentencePieceTraining(
      *
      * @throws ConfigurationException when the text has too few different pairs for the size
      */
-    public SentencePieceVocabulary train(WordCounts words) {
+    public SentencePieceModel train(WordCounts words) {
         int count = words.size();
         int[][] characters = new int[count][];
         long[] ascii = new long[128];
@@ -160,29 +161,31 @@ public record SentencePieceTraining(
                     vocabularySize,
                     "this text gives at most " + (259 + merging.pieces.size() + idOf.size()));
         }
-        List<SentencePieceVocabulary.Piece> pieces = new ArrayList<>();
-        pieces.add(new SentencePieceVocabulary.Piece("<unk>", 0, TokenKind.UNKNOWN));
-        pieces.add(new SentencePieceVocabulary.Piece("<s>", 0, TokenKind.CONTROL));
-        pieces.add(new SentencePieceVocabulary.Piece("</s>", 0, TokenKind.CONTROL));
+        List<SentencePieceModel.Piece> pieces = new ArrayList<>();
+        pieces.add(new SentencePieceModel.Piece("<unk>", 0, TokenKind.UNKNOWN));
+        pieces.add(new SentencePieceModel.Piece("<s>", 0, TokenKind.CONTROL));
+        pieces.add(new SentencePieceModel.Piece("</s>", 0, TokenKind.CONTROL));
         for (int b = 0; b < 256; b++) {
-            pieces.add(new SentencePieceVocabulary.Piece(String.format("<0x%02X>", b), 0, TokenKind.BYTE));
+            pieces.add(new SentencePieceModel.Piece(String.format("<0x%02X>", b), 0, TokenKind.BYTE));
         }
         int rank = 0;
         for (int[] piece : merging.pieces) {
-            pieces.add(new SentencePieceVocabulary.Piece(text(piece), -rank++, TokenKind.NORMAL));
+            pieces.add(new SentencePieceModel.Piece(text(piece), -rank++, TokenKind.NORMAL));
         }
         for (Map.Entry<Integer, long[]> entry : byFrequency.subList(0, idOf.size())) {
-            pieces.add(new SentencePieceVocabulary.Piece(
-                    text(new int[] {entry.getKey()}), -rank++, TokenKind.NORMAL));
+            pieces.add(new SentencePieceModel.Piece(text(new int[] {entry.getKey()}), -rank++, TokenKind.NORMAL));
         }
-        return new SentencePieceVocabulary(pieces, this);
+        return SentencePieceModel.of(pieces, SentencePieceModel.Settings.llama());
     }
 
     private static int[] charactersOf(byte[] word) {
         int[] characters = new int[word.length];
         for (int i = 0; i < word.length; i++) {
             if (word[i] < 0) {
-                return new String(word, StandardCharsets.UTF_8).replace(' ', (char) SPACE).codePoints().toArray();
+                return new String(word, StandardCharsets.UTF_8)
+                        .replace(' ', (char) SPACE)
+                        .codePoints()
+                        .toArray();
             }
             characters[i] = word[i] == ' ' ? SPACE : word[i];
         }

@@ -77,8 +77,7 @@ public final class WordCounts {
             }
             if (hashes[word] == hash) {
                 int start = starts[word];
-                if (starts[word + 1] - start == length
-                        && Arrays.equals(bytes, start, start + length, text, from, to)) {
+                if (starts[word + 1] - start == length && Arrays.equals(bytes, start, start + length, text, from, to)) {
                     counts[word] += times;
                     return;
                 }

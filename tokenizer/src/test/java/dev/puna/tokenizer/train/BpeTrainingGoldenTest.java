@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.ThreadTeam;
+import dev.puna.tokenizer.SentencePieceModel;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -34,7 +35,7 @@ class BpeTrainingGoldenTest {
     }
 
     private static List<String> mergesOf(byte[] text, int size) {
-        ByteLevelTraining training = new ByteLevelTraining(size, List.of(), 0, new Llama3Splitter());
+        ByteLevelTraining training = new ByteLevelTraining(size, List.of(), 0, new Llama3Words());
         WordCounts counts = new WordCounts();
         training.splitter().count(text, 0, text.length, counts);
         ByteLevelVocabulary vocabulary = training.train(counts);
@@ -48,7 +49,7 @@ class BpeTrainingGoldenTest {
         SentencePieceTraining training = SentencePieceTraining.llama(size);
         WordCounts counts = new WordCounts();
         training.splitter().count(text, 0, text.length, counts);
-        List<SentencePieceVocabulary.Piece> pieces = training.train(counts).pieces();
+        List<SentencePieceModel.Piece> pieces = training.train(counts).pieces();
         assertThat(pieces).hasSize(size);
         return pieces.subList(259, size).stream()
                 .map(p -> p.text() + " " + (int) p.score())
@@ -107,10 +108,10 @@ class BpeTrainingGoldenTest {
         }
         WordCounts whole = new WordCounts();
         byte[] all = Files.readAllBytes(file);
-        new Llama3Splitter().count(all, 0, all.length, whole);
+        new Llama3Words().count(all, 0, all.length, whole);
         for (int threads : new int[] {1, 3}) {
             try (ThreadTeam team = new ThreadTeam("count", threads)) {
-                WordCounts counted = CorpusCounter.count(List.of(file), new Llama3Splitter(), team);
+                WordCounts counted = CorpusCounter.count(List.of(file), new Llama3Words(), team);
                 assertThat(asMap(counted)).isEqualTo(asMap(whole));
             }
         }
@@ -149,8 +150,8 @@ class BpeTrainingGoldenTest {
                         + "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
                 Pattern.UNICODE_CHARACTER_CLASS | Pattern.UNICODE_CASE);
         String[] parts = {
-            "a", "B", "é", "中", "1", "٣", "½", " ", "  ", "\t", "\n", "\r", "\u00a0", "\u2028", "'", "'s", "'LL", "'ſ", "!", "_", "🙂",
-            "\u0301", "\u0085", "."
+            "a", "B", "é", "中", "1", "٣", "½", " ", "  ", "\t", "\n", "\r", "\u00a0", "\u2028", "'", "'s", "'LL", "'ſ",
+            "!", "_", "🙂", "\u0301", "\u0085", "."
         };
         SplittableRandom random = new SplittableRandom(3);
         for (int round = 0; round < 20_000; round++) {
@@ -167,7 +168,7 @@ class BpeTrainingGoldenTest {
             byte[] bytes = text.toString().getBytes(StandardCharsets.UTF_8);
             List<String> found = new ArrayList<>();
             for (int i = 0; i < bytes.length; ) {
-                int end = Llama3Splitter.next(bytes, i, bytes.length);
+                int end = Llama3Words.next(bytes, i, bytes.length);
                 found.add(new String(bytes, i, end - i, StandardCharsets.UTF_8));
                 i = end;
             }

@@ -4,7 +4,7 @@ package dev.puna.tokenizer.train;
  * The words of Llama-3's pattern, found by hand in UTF-8:
  * {@code (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+}.
  */
-public final class Llama3Splitter implements WordSplitter {
+public final class Llama3Words implements WordSplitter {
     private static final byte OTHER = 0;
     private static final byte LETTER = 1;
     private static final byte NUMBER = 2;
@@ -24,7 +24,7 @@ public final class Llama3Splitter implements WordSplitter {
     }
 
     /** A splitter; it has no state. */
-    public Llama3Splitter() {}
+    public Llama3Words() {}
 
     private static byte kind(int c) {
         if (c == '\n' || c == '\r') {

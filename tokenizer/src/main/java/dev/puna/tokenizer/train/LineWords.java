@@ -9,9 +9,9 @@ import java.util.Arrays;
  *
  * @param maxLineBytes longer lines are left out, as {@code max_sentence_length} does
  */
-public record LineSplitter(int maxLineBytes) implements WordSplitter {
+public record LineWords(int maxLineBytes) implements WordSplitter {
     /** With SentencePiece's default of 4,192 bytes. */
-    public LineSplitter() {
+    public LineWords() {
         this(4192);
     }
 
