@@ -43,7 +43,7 @@ public final class IndexPermutation {
                 left = right;
                 right = next;
             }
-            x = left << halfBits | right;
+            x = (left << halfBits) | right;
         } while (x >= size);
         return x;
     }

@@ -158,7 +158,7 @@ public record ByteLevelVocabulary(List<byte[]> tokens, List<Merge> merges, List<
         // A pair that merged twice (its token had been made from another pair) has the later rank, as in the library.
         Map<Long, Merge> last = new LinkedHashMap<>();
         for (Merge merge : merges) {
-            long key = (long) merge.left() << 32 | merge.right();
+            long key = ((long) merge.left() << 32) | merge.right();
             last.remove(key);
             last.put(key, merge);
         }

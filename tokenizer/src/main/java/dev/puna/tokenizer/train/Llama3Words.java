@@ -56,22 +56,22 @@ public final class Llama3Words implements WordSplitter {
         int b = s[at] & 0xff;
         int length = b >= 0xf0 ? 4 : b >= 0xe0 ? 3 : b >= 0xc2 ? 2 : 1;
         if (length == 1 || at + length > to || b > 0xf4) {
-            return 1 << 3 | OTHER;
+            return (1 << 3) | OTHER;
         }
         int c = b & (0x7f >> length);
         for (int i = 1; i < length; i++) {
             int next = s[at + i] & 0xff;
             if ((next & 0xc0) != 0x80) {
-                return 1 << 3 | OTHER;
+                return (1 << 3) | OTHER;
             }
-            c = c << 6 | (next & 0x3f);
+            c = (c << 6) | (next & 0x3f);
         }
-        return length << 3 | (c <= 0x10ffff ? kind(c) : OTHER);
+        return (length << 3) | (c <= 0x10ffff ? kind(c) : OTHER);
     }
 
     private static int at(byte[] s, int i, int to) {
         int kind = KIND[s[i] & 0xff];
-        return kind == WIDE ? wide(s, i, to) : 1 << 3 | kind;
+        return kind == WIDE ? wide(s, i, to) : (1 << 3) | kind;
     }
 
     @Override

@@ -187,7 +187,7 @@ final class PairMerger {
     }
 
     private int pair(int left, int right, boolean create) {
-        long key = (long) left << 32 | right;
+        long key = ((long) left << 32) | right;
         int mask = slots.length - 1;
         long h = key * 0x9E3779B97F4A7C15L;
         int at = (int) (h >>> 32) & mask;
@@ -224,7 +224,7 @@ final class PairMerger {
         slots = new int[capacity];
         int mask = capacity - 1;
         for (int i = 0; i < pairCount; i++) {
-            int at = (int) (pairs[i] * 0x9E3779B97F4A7C15L >>> 32) & mask;
+            int at = (int) ((pairs[i] * 0x9E3779B97F4A7C15L) >>> 32) & mask;
             while (slots[at] != 0) {
                 at = (at + 1) & mask;
             }

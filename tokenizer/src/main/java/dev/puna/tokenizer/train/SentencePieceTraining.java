@@ -151,7 +151,7 @@ public record SentencePieceTraining(
         for (int u = 0; u < counts.length; u++) {
             byte[] ids = units.word(u);
             for (int i = 0; i < ids.length; i += 3) {
-                symbols[starts[u] + i / 3] = (ids[i] & 0xff) << 16 | (ids[i + 1] & 0xff) << 8 | (ids[i + 2] & 0xff);
+                symbols[starts[u] + i / 3] = ((ids[i] & 0xff) << 16) | ((ids[i + 1] & 0xff) << 8) | (ids[i + 2] & 0xff);
             }
         }
         new PairMerger(symbols, starts, counts, merging).run();

@@ -182,7 +182,7 @@ public final class WordCounts {
         }
         long tail = 0;
         for (; at < to; at++) {
-            tail = tail << 8 | (text[at] & 0xff);
+            tail = (tail << 8) | (text[at] & 0xff);
         }
         h = (h ^ tail) * 0xC4CEB9FE1A85EC53L;
         return (int) (h ^ (h >>> 29) ^ (h >>> 47));
