@@ -30,25 +30,16 @@ public final class Llama3Words implements WordSplitter {
         if (c == '\n' || c == '\r') {
             return NEWLINE;
         }
-        int type = Character.getType(c);
-        switch (type) {
+        return switch (Character.getType(c)) {
             case Character.UPPERCASE_LETTER,
                     Character.LOWERCASE_LETTER,
                     Character.TITLECASE_LETTER,
                     Character.MODIFIER_LETTER,
-                    Character.OTHER_LETTER -> {
-                return LETTER;
-            }
-            case Character.DECIMAL_DIGIT_NUMBER, Character.LETTER_NUMBER, Character.OTHER_NUMBER -> {
-                return NUMBER;
-            }
-            case Character.SPACE_SEPARATOR, Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR -> {
-                return SPACE;
-            }
-            default -> {
-                return (c >= 9 && c <= 12) || c == 0x85 ? SPACE : OTHER;
-            }
-        }
+                    Character.OTHER_LETTER -> LETTER;
+            case Character.DECIMAL_DIGIT_NUMBER, Character.LETTER_NUMBER, Character.OTHER_NUMBER -> NUMBER;
+            case Character.SPACE_SEPARATOR, Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR -> SPACE;
+            default -> (c >= 9 && c <= 12) || c == 0x85 ? SPACE : OTHER;
+        };
     }
 
     /** Kind of the character at {@code at} and, in the bits above 3, its length in bytes. */
@@ -95,43 +86,32 @@ public final class Llama3Words implements WordSplitter {
                 return end;
             }
         }
-        switch (kind) {
-            case LETTER -> {
-                return run(s, after, to, LETTER);
-            }
-            case NUMBER -> {
-                int end = after;
-                for (int count = 1; count < 3 && end < to; count++) {
-                    int next = at(s, end, to);
-                    if ((next & 7) != NUMBER) {
-                        break;
-                    }
-                    end += next >> 3;
-                }
-                return end;
-            }
-            case OTHER -> {
-                if (after < to && (at(s, after, to) & 7) == LETTER) {
-                    return run(s, after, to, LETTER);
-                }
-                return newlines(s, run(s, after, to, OTHER), to);
-            }
+        int second = after < to ? at(s, after, to) & 7 : SPACE;
+        return switch (kind) {
+            case LETTER -> run(s, after, to, LETTER);
+            case NUMBER -> digits(s, after, to);
+            case OTHER -> second == LETTER ? run(s, after, to, LETTER) : newlines(s, run(s, after, to, OTHER), to);
             case SPACE -> {
-                if (after < to) {
-                    int next = at(s, after, to) & 7;
-                    if (next == LETTER) {
-                        return run(s, after, to, LETTER);
-                    }
-                    if (next == OTHER && s[i] == ' ') {
-                        return newlines(s, run(s, after, to, OTHER), to);
-                    }
+                if (second == LETTER) {
+                    yield run(s, after, to, LETTER);
                 }
-                return whitespace(s, i, to);
+                yield second == OTHER && s[i] == ' ' ? newlines(s, run(s, after, to, OTHER), to) : whitespace(s, i, to);
             }
-            default -> {
-                return whitespace(s, i, to);
+            default -> whitespace(s, i, to);
+        };
+    }
+
+    /** At most two more digits. */
+    private static int digits(byte[] s, int at, int to) {
+        int end = at;
+        for (int count = 1; count < 3 && end < to; count++) {
+            int next = at(s, end, to);
+            if ((next & 7) != NUMBER) {
+                break;
             }
+            end += next >> 3;
         }
+        return end;
     }
 
     private static int whitespace(byte[] s, int i, int to) {
