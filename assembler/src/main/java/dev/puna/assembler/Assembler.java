@@ -256,11 +256,10 @@ public final class Assembler extends Instructions {
                     out.put(instruction.bytes());
                     Label label = instruction.label();
                     if (label != null) {
-                        Integer constant = pool.get(label);
-                        int target = constant != null ? constant : addresses[item(label)];
+                        int target = address(label, addresses, pool);
                         out.putInt(start + instruction.fixup(), target + instruction.addend() - next);
                     }
-                    yield instruction.text();
+                    yield "";
                 }
                 case Jump jump -> {
                     int distance = addresses[item(jump.target)] - next;
@@ -284,19 +283,20 @@ public final class Assembler extends Instructions {
                 }
                 case Comment(String comment) -> "# " + comment;
             };
-            lines.add(new Code.Line(start, next - start, text));
+            Instruction emitted = items.get(i) instanceof Emitted(Instruction instruction) ? instruction : null;
+            lines.add(new Code.Line(start, next - start, emitted, text));
         }
         for (Constant constant : constants.values()) {
             int start = address(constant.label, addresses, pool);
             int gap = start - out.position();
             if (gap > 0) {
-                lines.add(new Code.Line(out.position(), gap, ".balign " + alignment(constant) + ", 0xCC"));
+                lines.add(new Code.Line(out.position(), gap, null, ".balign " + alignment(constant) + ", 0xCC"));
                 out.put(TRAPS, 0, gap);
             }
             out.put(constant.content);
             String text =
                     constant.label + ": .byte 0x" + HexFormat.ofDelimiter(",0x").formatHex(constant.content);
-            lines.add(new Code.Line(start, constant.content.length, text));
+            lines.add(new Code.Line(start, constant.content.length, null, text));
         }
         return new Code(out.array(), lines, features);
     }

@@ -5,6 +5,7 @@ import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Assembled machine code, with what it needs of a processor and a listing for its readers. Position independent. */
 public final class Code {
@@ -19,9 +20,15 @@ public final class Code {
      *
      * @param offset of its first byte in the code
      * @param length of its bytes; 0 for labels and comments
-     * @param text what GNU as reads in Intel syntax
+     * @param instruction an instruction, whose text is made when it is asked for
+     * @param other the text of any other line
      */
-    record Line(int offset, int length, String text) {}
+    record Line(int offset, int length, @Nullable Instruction instruction, String other) {
+        /** What GNU as reads in Intel syntax. */
+        String text() {
+            return instruction != null ? instruction.text() : other;
+        }
+    }
 
     Code(byte[] bytes, List<Line> lines, Set<Feature> features) {
         this.bytes = bytes;
@@ -49,15 +56,15 @@ public final class Code {
         StringBuilder out = new StringBuilder();
         for (Line line : lines) {
             if (line.length == 0) {
-                out.append(line.text.startsWith("#") ? "        " : "")
-                        .append(line.text)
+                out.append(line.text().startsWith("#") ? "        " : "")
+                        .append(line.text())
                         .append('\n');
                 continue;
             }
             int shown = Math.min(line.length, BYTES_SHOWN);
             String hex =
                     HexFormat.ofDelimiter(" ").formatHex(Arrays.copyOfRange(bytes, line.offset, line.offset + shown));
-            out.append(String.format("%6x  %-36s %s%n", line.offset, hex, line.text));
+            out.append(String.format("%6x  %-36s %s%n", line.offset, hex, line.text()));
         }
         return out.toString();
     }
@@ -66,7 +73,7 @@ public final class Code {
     String source() {
         StringBuilder out = new StringBuilder(".intel_syntax noprefix\n");
         for (Line line : lines) {
-            out.append(line.text).append('\n');
+            out.append(line.text()).append('\n');
         }
         return out.toString();
     }

@@ -2,7 +2,6 @@ package dev.puna.assembler;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -75,7 +74,7 @@ public record Processor(String vendor, String brand, Set<Feature> features, List
                 case ExecutableMemory memory ->
                     new Questions(
                                     memory.function(cpuid, FunctionDescriptor.ofVoid(JAVA_INT, JAVA_INT, ADDRESS)),
-                                    memory.function(xgetbv, FunctionDescriptor.of(JAVA_LONG)),
+                                    memory.function(xgetbv, FunctionDescriptor.ofVoid(JAVA_INT, JAVA_INT, ADDRESS)),
                                     arena.allocate(JAVA_INT, 4))
                             .processor();
             };
@@ -116,13 +115,14 @@ public record Processor(String vendor, String brand, Set<Feature> features, List
         return a.assemble();
     }
 
-    /** {@code long xgetbv()}: XCR0. */
+    /** {@code void xgetbv(int, int, int[2] out)}: XCR0, of the same signature so that the linker makes one of both. */
     private static Code xgetbvStub() {
         Assembler a = new Assembler();
+        a.mov(Gp64.R8, Gp64.RDX);
         a.xor(Gp32.ECX, Gp32.ECX);
         a.xgetbv();
-        a.shl(Gp64.RDX, 32);
-        a.or(Gp64.RAX, Gp64.RDX);
+        a.mov(Memory.at(Gp64.R8), Gp32.EAX);
+        a.mov(Memory.at(Gp64.R8, 4), Gp32.EDX);
         a.ret();
         return a.assemble();
     }
@@ -135,19 +135,18 @@ public record Processor(String vendor, String brand, Set<Feature> features, List
         private static final int EXTENDED = 0x8000_0000;
 
         int[] ask(int leaf, int subleaf) {
-            try {
-                cpuid.invokeExact(leaf, subleaf, answer);
-            } catch (RuntimeException | Error e) {
-                throw e;
-            } catch (Throwable e) {
-                throw new IllegalStateException(e);
-            }
+            call(cpuid, leaf, subleaf);
             return answer.toArray(JAVA_INT);
         }
 
-        long enabledState() {
+        int enabledState() {
+            call(xgetbv, 0, 0);
+            return answer.get(JAVA_INT, 0);
+        }
+
+        private void call(MethodHandle stub, int leaf, int subleaf) {
             try {
-                return (long) xgetbv.invokeExact();
+                stub.invokeExact(leaf, subleaf, answer);
             } catch (RuntimeException | Error e) {
                 throw e;
             } catch (Throwable e) {
@@ -188,7 +187,7 @@ public record Processor(String vendor, String brand, Set<Feature> features, List
             int[] seven = highest >= 7 ? ask(7, 0) : new int[4];
             int[] sevenOne = highest >= 7 && seven[0] >= 1 ? ask(7, 1) : new int[4];
             boolean savesState = bit(one[2], 27);
-            long state = savesState ? enabledState() : 0;
+            int state = savesState ? enabledState() : 0;
             boolean ymm = (state & XCR0_XMM_YMM) == XCR0_XMM_YMM;
             boolean zmm = (state & XCR0_ZMM) == XCR0_ZMM;
             boolean tiles = (state & XCR0_TILES) == XCR0_TILES;

@@ -11,27 +11,21 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
-import java.lang.invoke.VarHandle;
 import java.util.Locale;
 
 /**
- * The C library's functions that executable memory takes, on Linux and macOS for x86-64.
+ * The C library's functions that executable memory takes, on Linux and macOS for x86-64. All are bound with one and the
+ * same signature of six 64-bit arguments, since the linker spends tens of milliseconds on each new one: System V passes
+ * six integers in registers, where a callee with fewer or narrower parameters does not look at the rest.
  *
  * @param mmap {@code void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)}
  * @param mprotect {@code int mprotect(void *addr, size_t length, int prot)}
  * @param munmap {@code int munmap(void *addr, size_t length)}
- * @param strerror {@code char *strerror(int errnum)}
- * @param syscall {@code long syscall(long number, long, long)}
+ * @param syscall {@code long syscall(long number, ...)}
  * @param linux whether this is Linux, else it is macOS
  */
 @SuppressWarnings("restricted")
-record SystemCalls(
-        MethodHandle mmap,
-        MethodHandle mprotect,
-        MethodHandle munmap,
-        MethodHandle strerror,
-        MethodHandle syscall,
-        boolean linux) {
+record SystemCalls(MethodHandle mmap, MethodHandle mprotect, MethodHandle munmap, MethodHandle syscall, boolean linux) {
     private static final int PROT_READ = 1;
     private static final int PROT_WRITE = 2;
     private static final int PROT_EXEC = 4;
@@ -45,7 +39,8 @@ record SystemCalls(
 
     private static final long LONGEST_MESSAGE = 256;
     private static final StructLayout CALL_STATE = Linker.Option.captureStateLayout();
-    private static final VarHandle ERRNO = CALL_STATE.varHandle(MemoryLayout.PathElement.groupElement("errno"));
+    private static final FunctionDescriptor SIX_LONGS =
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
 
     /**
      * Finds them.
@@ -65,28 +60,20 @@ record SystemCalls(
         }
         try {
             Linker linker = Linker.nativeLinker();
-            Linker.Option errno = Linker.Option.captureCallState("errno");
             return new SystemCalls(
-                    linker.downcallHandle(
-                            find(linker, "mmap"),
-                            FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG),
-                            errno),
-                    linker.downcallHandle(
-                            find(linker, "mprotect"),
-                            FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT),
-                            errno),
-                    linker.downcallHandle(find(linker, "munmap"), FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG)),
-                    linker.downcallHandle(find(linker, "strerror"), FunctionDescriptor.of(ADDRESS, JAVA_INT)),
-                    linker.downcallHandle(
-                            find(linker, "syscall"),
-                            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
-                            Linker.Option.firstVariadicArg(1),
-                            errno),
+                    bind(linker, "mmap"),
+                    bind(linker, "mprotect"),
+                    bind(linker, "munmap"),
+                    bind(linker, "syscall"),
                     linux);
         } catch (IllegalCallerException e) {
             throw new SystemCallException("native access is denied to the assembler (" + e.getMessage()
                     + "); start Java with --enable-native-access");
         }
+    }
+
+    private static MethodHandle bind(Linker linker, String name) throws SystemCallException {
+        return linker.downcallHandle(find(linker, name), SIX_LONGS, Linker.Option.captureCallState("errno"));
     }
 
     private static MemorySegment find(Linker linker, String name) throws SystemCallException {
@@ -99,13 +86,12 @@ record SystemCalls(
     MemorySegment mapWritable(long size, Arena owner) throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(CALL_STATE);
-            int flags = MAP_PRIVATE | (linux ? MAP_ANONYMOUS_LINUX : MAP_ANON_MACOS);
-            MemorySegment address = (MemorySegment)
-                    mmap.invokeExact(state, MemorySegment.NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0L);
-            if (address.address() == -1) {
+            long flags = MAP_PRIVATE | (linux ? MAP_ANONYMOUS_LINUX : MAP_ANON_MACOS);
+            long address = (long) mmap.invokeExact(state, 0L, size, (long) (PROT_READ | PROT_WRITE), flags, -1L, 0L);
+            if (address == -1) {
                 throw failure("mmap of " + size + " bytes", state);
             }
-            return address.reinterpret(size, owner, this::unmap);
+            return MemorySegment.ofAddress(address).reinterpret(size, owner, this::unmap);
         } catch (Throwable e) {
             throw propagate(e);
         }
@@ -115,8 +101,9 @@ record SystemCalls(
     void makeExecutable(MemorySegment memory) throws SystemCallException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(CALL_STATE);
-            int status = (int) mprotect.invokeExact(state, memory, memory.byteSize(), PROT_READ | PROT_EXEC);
-            if (status != 0) {
+            long status = (long) mprotect.invokeExact(
+                    state, memory.address(), memory.byteSize(), (long) (PROT_READ | PROT_EXEC), 0L, 0L, 0L);
+            if ((int) status != 0) {
                 throw failure("mprotect to read and execute", state);
             }
         } catch (Throwable e) {
@@ -125,9 +112,10 @@ record SystemCalls(
     }
 
     private void unmap(MemorySegment memory) {
-        try {
-            int status = (int) munmap.invokeExact(memory, memory.byteSize());
-            if (status != 0) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment state = arena.allocate(CALL_STATE);
+            long status = (long) munmap.invokeExact(state, memory.address(), memory.byteSize(), 0L, 0L, 0L, 0L);
+            if ((int) status != 0) {
                 throw new IllegalStateException("munmap failed on memory that mmap gave");
             }
         } catch (RuntimeException | Error e) {
@@ -144,7 +132,8 @@ record SystemCalls(
         }
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(CALL_STATE);
-            long status = (long) syscall.invokeExact(state, SYS_ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
+            long status = (long)
+                    syscall.invokeExact(state, SYS_ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA, 0L, 0L, 0L);
             if (status != 0) {
                 throw failure("arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA)", state);
             }
@@ -153,8 +142,11 @@ record SystemCalls(
         }
     }
 
-    private SystemCallException failure(String call, MemorySegment state) throws Throwable {
-        int errno = (int) ERRNO.get(state, 0L);
+    private static SystemCallException failure(String call, MemorySegment state) throws Throwable {
+        int errno = state.get(JAVA_INT, CALL_STATE.byteOffset(MemoryLayout.PathElement.groupElement("errno")));
+        Linker linker = Linker.nativeLinker();
+        MethodHandle strerror =
+                linker.downcallHandle(find(linker, "strerror"), FunctionDescriptor.of(ADDRESS, JAVA_INT));
         MemorySegment message = (MemorySegment) strerror.invokeExact(errno);
         return new SystemCallException(
                 call + " failed: " + message.reinterpret(LONGEST_MESSAGE).getString(0));

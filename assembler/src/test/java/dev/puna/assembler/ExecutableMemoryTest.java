@@ -282,7 +282,7 @@ class ExecutableMemoryTest {
         }
         assertThatIllegalStateException().isThrownBy(() -> function.invoke(1L, 2L));
         assumeTrue(Files.exists(Path.of("/proc/self/maps")), "no /proc");
-        assertThat(protection(address)).isNotEqualTo("r-xp");
+        assertThat(protection(address)).doesNotContain("x");
     }
 
     private static String protection(long address) throws IOException {
