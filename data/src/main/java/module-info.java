@@ -18,4 +18,5 @@ module dev.puna.data {
     exports dev.puna.data.source;
     exports dev.puna.data.dedup;
     exports dev.puna.data.shard;
+    exports dev.puna.data.mixture;
 }
