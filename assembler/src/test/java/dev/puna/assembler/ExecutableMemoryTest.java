@@ -338,6 +338,17 @@ class ExecutableMemoryTest {
     }
 
     @Test
+    void forbiddenExecutableMemoryIsAReason(@TempDir Path directory) throws Exception {
+        processor();
+        Outcome forbidden = probe(directory, "forbid", "-Xint", "--enable-native-access=ALL-UNNAMED");
+        assumeTrue(forbidden.output.contains("forbidden"), "this system cannot forbid executable memory to a process");
+        assertThat(forbidden.output)
+                .contains("refused: the system forbids executable memory: mprotect to read and execute failed")
+                .doesNotContain("answer");
+        assertThat(forbidden.status).isZero();
+    }
+
+    @Test
     void otherProcessorsAndSystemsAreAReason(@TempDir Path directory) throws Exception {
         assertThat(probe(directory, "call", "-Dos.arch=aarch64").output)
                 .contains("refused: assembled code needs an x86-64 processor, this is aarch64");
