@@ -8,4 +8,5 @@ module dev.puna.model {
     requires tools.jackson.databind;
 
     exports dev.puna.model;
+    exports dev.puna.model.convert;
 }

@@ -1,6 +1,7 @@
 package dev.puna.model;
 
 import dev.puna.formats.Gguf;
+import dev.puna.formats.MetaCheckpoint;
 import dev.puna.formats.Safetensors;
 import dev.puna.formats.TensorSource;
 import dev.puna.kernels.RopePairing;
@@ -155,7 +156,14 @@ public final class LlamaCheckpoint implements AutoCloseable {
     }
 
     private static LlamaCheckpoint openMeta(Path directory) throws IOException {
-        throw new ConfigurationException("model", directory, "Meta checkpoints: not yet");
+        MetaCheckpoint source = MetaCheckpoint.open(directory);
+        try {
+            LlamaConfig config = MetaFormat.readConfig(directory.resolve(MetaFormat.PARAMS_FILE), source);
+            return checked(directory, Format.META, source, config);
+        } catch (IOException | RuntimeException e) {
+            source.close();
+            throw e;
+        }
     }
 
     private static LlamaCheckpoint checked(Path path, Format format, TensorSource source, LlamaConfig config) {

@@ -40,7 +40,7 @@ class LlamaModelGoldenTest {
         try (LlamaCheckpoint checkpoint = golden.open()) {
             double tolerance = tolerance(tier, checkpoint);
             int vocabulary = checkpoint.config().vocabularySize();
-            float[] logits = Golden.logits(checkpoint, tier, 2, golden.prompt(), 64);
+            float[] logits = Golden.logits(checkpoint, tier, 1, golden.prompt(), 64);
             assertThat(logits).hasSize(golden.logits().length);
             for (int i = 0; i < logits.length; i++) {
                 assertThat((double) logits[i]).as("logit %d", i).isCloseTo(golden.logits()[i], within(tolerance));
@@ -66,7 +66,7 @@ class LlamaModelGoldenTest {
             }
             LlamaConfig config = checkpoint.config();
             int[] chosen = new int[golden.greedy().length];
-            try (ThreadTeam threads = new ThreadTeam("test", 2);
+            try (ThreadTeam threads = new ThreadTeam("test", 1);
                     Kernels kernels = Kernels.open(tier, threads);
                     LlamaModel model = new LlamaModel(config, checkpoint.weights(), kernels);
                     KvCache cache = new KvCache(config, DType.F32);
@@ -113,7 +113,7 @@ class LlamaModelGoldenTest {
     void severalSequencesInOneBatchAndOnlyWantedRows(String name, String tier) {
         Golden golden = Golden.of(name);
         try (LlamaCheckpoint checkpoint = golden.open();
-                ThreadTeam threads = new ThreadTeam("test", 2);
+                ThreadTeam threads = new ThreadTeam("test", 1);
                 Kernels kernels = Kernels.open(tier, threads);
                 LlamaModel model = new LlamaModel(checkpoint.config(), checkpoint.weights(), kernels);
                 KvCache first = new KvCache(checkpoint.config(), DType.F32, 16);

@@ -1,0 +1,317 @@
+package dev.puna.model.convert;
+
+import dev.puna.formats.AtomicFile;
+import dev.puna.formats.ByteSink;
+import dev.puna.formats.Gguf;
+import dev.puna.formats.GgufMetadata;
+import dev.puna.formats.MetaCheckpoint;
+import dev.puna.formats.OutgoingTensor;
+import dev.puna.formats.Safetensors;
+import dev.puna.kernels.Kernels;
+import dev.puna.kernels.RopePairing;
+import dev.puna.model.GgufFormat;
+import dev.puna.model.HuggingFaceFormat;
+import dev.puna.model.LlamaCheckpoint;
+import dev.puna.model.LlamaCheckpoint.Format;
+import dev.puna.model.LlamaConfig;
+import dev.puna.model.LlamaTensor;
+import dev.puna.model.LlamaTensor.Role;
+import dev.puna.model.MetaFormat;
+import dev.puna.tensor.ConfigurationException;
+import dev.puna.tensor.DType;
+import dev.puna.tensor.Slab;
+import dev.puna.tensor.Tensor;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Writes an open model in another format.
+ *
+ * <p>What differs between the formats beside names: the order of the rows of wq and wk (and of their biases) within each
+ * head, because Hugging Face rotates (i, i + D/2) and the others (2i, 2i + 1); norms, which GGUF keeps in F32; a tied
+ * head, which Meta writes out; and RoPE scaling, which GGUF stores as a tensor of divisors.
+ *
+ * <p>Tensors pass one after the other in pieces of some megabytes, so the memory needed does not depend on the model
+ * (except for Meta's sharded checkpoints, of which one tensor at a time is put together). Files are written beside their
+ * target and renamed when they are complete; the configuration comes last, so that a directory is a model only when all
+ * of it is there.
+ */
+public final class Conversion {
+    /** Elements of a piece: 16 MiB in F32. */
+    private static final long PIECE_ELEMENTS = 4L << 20;
+
+    private final LlamaCheckpoint source;
+    private final Kernels kernels;
+    private final ConversionListener listener;
+    private long bytesDone;
+    private long bytesTotal;
+
+    private Conversion(LlamaCheckpoint source, Kernels kernels, ConversionListener listener) {
+        this.source = source;
+        this.kernels = kernels;
+        this.listener = listener;
+    }
+
+    /**
+     * Converts a model.
+     *
+     * @param out a directory, or for GGUF a file; directories are made, files of the same names replaced
+     * @param kernels decode and encode types, on all their threads
+     * @throws ConfigurationException if the target format cannot hold the model
+     */
+    public static void convert(
+            LlamaCheckpoint source, Path out, ConversionTarget target, Kernels kernels, ConversionListener listener)
+            throws IOException {
+        if (Files.exists(out) && Files.isSameFile(out, source.path())) {
+            throw new ConfigurationException("out", out, "is the model that is being converted");
+        }
+        Conversion conversion = new Conversion(source, kernels, listener);
+        switch (target) {
+            case ConversionTarget.HuggingFace huggingFace -> conversion.toHuggingFace(out, huggingFace);
+            case ConversionTarget.GgufFile gguf -> conversion.toGguf(out, gguf);
+            case ConversionTarget.Meta meta -> conversion.toMeta(out, meta);
+        }
+    }
+
+    private void toHuggingFace(Path directory, ConversionTarget.HuggingFace target) throws IOException {
+        LlamaConfig config = tiedWhereEqual();
+        DType dtype = plainType(target.weights());
+        Vocabulary vocabulary = new Vocabulary(source);
+        String json = HuggingFaceFormat.writeConfig(config, dtype, vocabulary.bos(), vocabulary.ends());
+        Map<Role, DType> types = plainTypes(config, dtype);
+        List<OutgoingTensor> tensors = outgoing(config, Format.HUGGING_FACE, tensor -> types.get(tensor.role()));
+        requireDirectory(directory);
+        Safetensors.writeDirectory(directory, Map.of("format", "pt"), tensors, target.maxShardBytes());
+        vocabulary.writeHuggingFace(directory);
+        write(directory.resolve(HuggingFaceFormat.CONFIG_FILE), json);
+    }
+
+    private void toMeta(Path directory, ConversionTarget.Meta target) throws IOException {
+        LlamaConfig config = source.config().withTiedHead(false); // Meta writes the head out
+        DType dtype = plainType(target.weights());
+        String json = MetaFormat.writeConfig(config);
+        Map<Role, DType> types = plainTypes(source.config(), dtype);
+        types.putIfAbsent(Role.HEAD, dtype);
+        List<OutgoingTensor> tensors = outgoing(config, Format.META, tensor -> types.get(tensor.role()));
+        requireDirectory(directory);
+        MetaCheckpoint.write(directory, tensors, target.shards(), target.embeddingSplit());
+        new Vocabulary(source).writeMeta(directory);
+        write(directory.resolve(MetaFormat.PARAMS_FILE), json);
+    }
+
+    private void toGguf(Path file, ConversionTarget.GgufFile target) throws IOException {
+        if (Files.isDirectory(file)) {
+            throw new ConfigurationException("out", file, "a GGUF model is one file: name it, with .gguf at its end");
+        }
+        LlamaConfig config = tiedWhereEqual();
+        GgufMetadata.Builder metadata = GgufMetadata.builder();
+        GgufFormat.writeConfig(config, metadata);
+        metadata.text("general.name", name());
+        fileType(target.weights()).ifPresent(type -> metadata.uint32("general.file_type", type));
+        metadata.uint32("general.quantization_version", 2);
+        new Vocabulary(source).writeGguf(metadata);
+        List<OutgoingTensor> tensors = new ArrayList<>();
+        GgufFormat.ropeFrequencies(config)
+                .ifPresent(divisors -> tensors.add(OutgoingTensor.of(GgufFormat.ROPE_FREQUENCIES, divisors)));
+        tensors.addAll(outgoing(config, Format.GGUF, tensor -> switch (target.weights()) {
+            case ConversionTarget.Weights.Unchanged() -> tensor.shape().rank() == 1 ? DType.F32 : storedType(tensor);
+            case ConversionTarget.Weights.Quantized(Quantization quantization) -> quantization.dtypeOf(tensor, config);
+        }));
+        Gguf.write(file, metadata.build(), tensors);
+    }
+
+    private Optional<Integer> fileType(ConversionTarget.Weights weights) {
+        return switch (weights) {
+            case ConversionTarget.Weights.Quantized(Quantization quantization) -> Optional.of(quantization.fileType());
+            case ConversionTarget.Weights.Unchanged() -> {
+                if (source.source() instanceof Gguf gguf) {
+                    yield gguf.metadata().whole("general.file_type").isPresent()
+                            ? Optional.of((int)
+                                    gguf.metadata().whole("general.file_type").getAsLong())
+                            : Optional.empty();
+                }
+                DType dtype = source.dominantDType();
+                for (Quantization quantization : Quantization.values()) {
+                    if (quantization.main() == dtype) {
+                        yield Optional.of(quantization.fileType());
+                    }
+                }
+                yield Optional.empty();
+            }
+        };
+    }
+
+    private String name() {
+        Path absolute = source.path().toAbsolutePath().normalize();
+        return absolute.getFileName().toString().replaceFirst("\\.gguf$", "");
+    }
+
+    /** The configuration, with a tied head where the head's bytes are the embedding's, as Meta writes a tied model. */
+    private LlamaConfig tiedWhereEqual() {
+        LlamaConfig config = source.config();
+        if (config.tiedHead() || source.format() != Format.META) {
+            return config;
+        }
+        Tensor embedding = source.weights().embedding();
+        Tensor head = source.weights().head();
+        boolean equal = embedding.dtype() == head.dtype() && embedding.data().mismatch(head.data()) < 0;
+        return config.withTiedHead(equal);
+    }
+
+    private DType storedType(LlamaTensor tensor) {
+        return source.source().describe(storedName(tensor)).requireDType();
+    }
+
+    /** The name in the source; a head that is written out is the embedding of a tied source. */
+    private String storedName(LlamaTensor tensor) {
+        boolean fromEmbedding = tensor.role() == Role.HEAD && source.config().tiedHead();
+        return source.format().tensorName(fromEmbedding ? new LlamaTensor(Role.EMBEDDING, 0, tensor.shape()) : tensor);
+    }
+
+    /** F32, F16 or BF16: what is wanted, or what the source has. */
+    private DType plainType(ConversionTarget.Weights weights) {
+        DType stored = source.dominantDType();
+        return ConversionTarget.plainType(weights).orElse(stored.isQuantized() ? DType.F16 : stored);
+    }
+
+    /**
+     * The type of each role's tensors where only plain types serve. Matrices get {@code dtype}, unless they are plain
+     * and left as they are. Norms and biases get it where that loses nothing (GGUF had widened them), else stay F32.
+     */
+    private Map<Role, DType> plainTypes(LlamaConfig config, DType dtype) {
+        Map<Role, DType> types = new EnumMap<>(Role.class);
+        for (LlamaTensor tensor : config.tensors()) {
+            DType stored = storedType(tensor);
+            DType type = dtype;
+            if (tensor.shape().rank() == 1 && stored == DType.F32 && dtype != DType.F32) {
+                boolean exact = types.get(tensor.role()) != DType.F32 && survives(tensor, dtype);
+                type = exact ? dtype : DType.F32;
+            }
+            types.put(tensor.role(), type);
+        }
+        return types;
+    }
+
+    private boolean survives(LlamaTensor tensor, DType dtype) {
+        Tensor values = source.source().tensor(storedName(tensor));
+        try (Slab slab =
+                new Slab(Slab.bytesFor(dtype, values.columns()) + Slab.bytesFor(DType.F32, values.columns()))) {
+            Tensor narrow = slab.allocate(dtype, values.columns());
+            Tensor back = slab.allocate(DType.F32, values.columns());
+            kernels.quantize(narrow, values);
+            kernels.dequantize(back, narrow);
+            return back.data().mismatch(values.data()) < 0;
+        }
+    }
+
+    private interface Types {
+        DType of(LlamaTensor tensor);
+    }
+
+    private List<OutgoingTensor> outgoing(LlamaConfig config, Format format, Types types) {
+        List<OutgoingTensor> tensors = new ArrayList<>();
+        for (LlamaTensor tensor : config.tensors()) {
+            String name = format.tensorName(tensor);
+            DType dtype = types.of(tensor);
+            OutgoingTensor outgoing = new OutgoingTensor(
+                    name, dtype, tensor.shape(), sink -> produce(tensor, dtype, format.pairing(), name, sink));
+            bytesTotal += outgoing.byteSize();
+            tensors.add(outgoing);
+        }
+        return tensors;
+    }
+
+    private void produce(LlamaTensor tensor, DType dtype, RopePairing pairing, String name, ByteSink sink)
+            throws IOException {
+        listener.onTensor(name, bytesDone, bytesTotal);
+        try (Arena arena = Arena.ofShared()) {
+            Tensor stored = source.source().tensor(storedName(tensor), arena);
+            // A bias is turned element by element: a matrix of one column.
+            boolean vector = tensor.shape().rank() == 1;
+            Tensor rows = vector ? stored.reshape(stored.columns(), 1) : stored;
+            boolean permuted =
+                    tensor.role().isRotated() && pairing != source.format().pairing();
+            if (!permuted && stored.dtype() == dtype) {
+                sink.accept(stored.data());
+            } else {
+                RowOrder order = permuted
+                        ? RowOrder.between(
+                                source.format().pairing(),
+                                pairing,
+                                source.config().headSize())
+                        : RowOrder.SAME;
+                produceRows(rows, dtype, order, sink);
+            }
+        }
+        bytesDone += dtype.byteSize(tensor.shape().elementCount());
+        listener.onTensor(name, bytesDone, bytesTotal);
+    }
+
+    /** Row by row in the new order and type; some megabytes at a time. */
+    private void produceRows(Tensor rows, DType dtype, RowOrder order, ByteSink sink) throws IOException {
+        long columns = rows.columns();
+        long pieceRows = Math.clamp(PIECE_ELEMENTS / Math.max(1, columns), 1, Math.max(1, rows.rows()));
+        try (Slab slab = new Slab(Slab.bytesFor(rows.dtype(), pieceRows, columns)
+                + Slab.bytesFor(DType.F32, pieceRows, columns)
+                + Slab.bytesFor(dtype, pieceRows, columns))) {
+            Tensor gathered = slab.allocate(rows.dtype(), pieceRows, columns);
+            Tensor floats = slab.allocate(DType.F32, pieceRows, columns);
+            Tensor encoded = slab.allocate(dtype, pieceRows, columns);
+            long rowBytes = rows.rowBytes();
+            for (long done = 0; done < rows.rows(); done += pieceRows) {
+                long count = Math.min(pieceRows, rows.rows() - done);
+                Tensor piece = rows.rows(done, done + count);
+                if (order != RowOrder.SAME) {
+                    for (long i = 0; i < count; i++) {
+                        MemorySegment.copy(
+                                rows.data(),
+                                order.sourceRow(done + i) * rowBytes,
+                                gathered.data(),
+                                i * rowBytes,
+                                rowBytes);
+                    }
+                    piece = gathered.rows(0, count);
+                }
+                sink.accept(reencoded(piece, floats.rows(0, count), encoded.rows(0, count))
+                        .data());
+            }
+        }
+    }
+
+    /** The piece itself where its type stays; else decoded and encoded. */
+    private Tensor reencoded(Tensor piece, Tensor floats, Tensor encoded) {
+        if (piece.dtype() == encoded.dtype()) {
+            return piece;
+        }
+        Tensor decoded = piece;
+        if (piece.dtype() != DType.F32) {
+            kernels.dequantize(floats, piece);
+            decoded = floats;
+        }
+        if (encoded.dtype() == DType.F32) {
+            return decoded;
+        }
+        kernels.quantize(encoded, decoded);
+        return encoded;
+    }
+
+    private static void requireDirectory(Path directory) throws IOException {
+        if (Files.exists(directory) && !Files.isDirectory(directory)) {
+            throw new ConfigurationException("out", directory, "this format is a directory, and there is a file");
+        }
+        Files.createDirectories(directory);
+    }
+
+    private static void write(Path file, String text) throws IOException {
+        AtomicFile.write(file, text.getBytes(StandardCharsets.UTF_8));
+    }
+}
