@@ -28,10 +28,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Writes an open model in another format.
@@ -87,8 +88,7 @@ public final class Conversion {
         DType dtype = plainType(target.weights());
         Vocabulary vocabulary = new Vocabulary(source);
         String json = HuggingFaceFormat.writeConfig(config, dtype, vocabulary.bos(), vocabulary.ends());
-        Map<Role, DType> types = plainTypes(config, dtype);
-        List<OutgoingTensor> tensors = outgoing(config, Format.HUGGING_FACE, tensor -> types.get(tensor.role()));
+        List<OutgoingTensor> tensors = outgoing(config, Format.HUGGING_FACE, plainTypes(dtype));
         requireDirectory(directory);
         Safetensors.writeDirectory(directory, Map.of("format", "pt"), tensors, target.maxShardBytes());
         vocabulary.writeHuggingFace(directory);
@@ -99,9 +99,7 @@ public final class Conversion {
         LlamaConfig config = source.config().withTiedHead(false); // Meta writes the head out
         DType dtype = plainType(target.weights());
         String json = MetaFormat.writeConfig(config);
-        Map<Role, DType> types = plainTypes(source.config(), dtype);
-        types.putIfAbsent(Role.HEAD, dtype);
-        List<OutgoingTensor> tensors = outgoing(config, Format.META, tensor -> types.get(tensor.role()));
+        List<OutgoingTensor> tensors = outgoing(config, Format.META, plainTypes(dtype));
         requireDirectory(directory);
         MetaCheckpoint.write(directory, tensors, target.shards(), target.embeddingSplit());
         new Vocabulary(source).writeMeta(directory);
@@ -184,21 +182,21 @@ public final class Conversion {
     }
 
     /**
-     * The type of each role's tensors where only plain types serve. Matrices get {@code dtype}, unless they are plain
-     * and left as they are. Norms and biases get it where that loses nothing (GGUF had widened them), else stay F32.
+     * The types where only plain ones serve. Matrices get {@code dtype}. Norms and biases get it where that loses
+     * nothing (GGUF had widened them), else stay F32: all of one role alike.
      */
-    private Map<Role, DType> plainTypes(LlamaConfig config, DType dtype) {
-        Map<Role, DType> types = new EnumMap<>(Role.class);
-        for (LlamaTensor tensor : config.tensors()) {
-            DType stored = storedType(tensor);
-            DType type = dtype;
-            if (tensor.shape().rank() == 1 && stored == DType.F32 && dtype != DType.F32) {
-                boolean exact = types.get(tensor.role()) != DType.F32 && survives(tensor, dtype);
-                type = exact ? dtype : DType.F32;
+    private Types plainTypes(DType dtype) {
+        Set<Role> wide = EnumSet.noneOf(Role.class);
+        for (LlamaTensor tensor : source.config().tensors()) {
+            if (tensor.shape().rank() == 1
+                    && dtype != DType.F32
+                    && !wide.contains(tensor.role())
+                    && storedType(tensor) == DType.F32
+                    && !survives(tensor, dtype)) {
+                wide.add(tensor.role());
             }
-            types.put(tensor.role(), type);
         }
-        return types;
+        return tensor -> wide.contains(tensor.role()) ? DType.F32 : dtype;
     }
 
     private boolean survives(LlamaTensor tensor, DType dtype) {

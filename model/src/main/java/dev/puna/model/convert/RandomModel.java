@@ -71,7 +71,7 @@ public final class RandomModel {
             } else {
                 long start = seed ^ (++number * GOLDEN_GAMMA);
                 tensors.add(new OutgoingTensor(name, dtype, tensor.shape(), sink -> {
-                    double deviation = 1 / Math.sqrt(tensor.shape().columns());
+                    double deviation = 1 / Math.sqrt((double) tensor.shape().columns());
                     Bits bits = new Bits(start);
                     int blockBytes = dtype.bytesPerBlock();
                     try (Arena arena = Arena.ofConfined()) {
@@ -159,7 +159,7 @@ public final class RandomModel {
 
         /** Uniform with mean 0 and deviation 1. */
         double uniform() {
-            return (next() >> 11) * (0x1.0p-52 * Math.sqrt(3)); // the shift keeps the sign: [−1, 1) · √3
+            return (double) (next() >> 11) * (0x1.0p-52 * Math.sqrt(3)); // the shift keeps the sign: [−1, 1) · √3
         }
 
         void fill(MemorySegment segment) {
