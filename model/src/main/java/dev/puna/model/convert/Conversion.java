@@ -267,18 +267,11 @@ public final class Conversion {
             long rowBytes = rows.rowBytes();
             for (long done = 0; done < rows.rows(); done += pieceRows) {
                 long count = Math.min(pieceRows, rows.rows() - done);
-                Tensor piece = rows.rows(done, done + count);
-                if (order != RowOrder.SAME) {
-                    for (long i = 0; i < count; i++) {
-                        MemorySegment.copy(
-                                rows.data(),
-                                order.sourceRow(done + i) * rowBytes,
-                                gathered.data(),
-                                i * rowBytes,
-                                rowBytes);
-                    }
-                    piece = gathered.rows(0, count);
+                for (long i = 0; i < count; i++) {
+                    long from = order.sourceRow(done + i) * rowBytes;
+                    MemorySegment.copy(rows.data(), from, gathered.data(), i * rowBytes, rowBytes);
                 }
+                Tensor piece = gathered.rows(0, count);
                 sink.accept(reencoded(piece, floats.rows(0, count), encoded.rows(0, count))
                         .data());
             }
