@@ -7,4 +7,5 @@ module dev.puna.tokenizer {
 
     exports dev.puna.tokenizer;
     exports dev.puna.tokenizer.train;
+    exports dev.puna.tokenizer.template;
 }

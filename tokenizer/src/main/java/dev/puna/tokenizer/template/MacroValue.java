@@ -1,0 +1,4 @@
+package dev.puna.tokenizer.template;
+
+/** A macro together with the variables around its definition. */
+record MacroValue(Statement.MacroBody macro, Activation enclosing) {}
