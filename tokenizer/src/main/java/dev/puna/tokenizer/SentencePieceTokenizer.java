@@ -225,8 +225,9 @@ public final class SentencePieceTokenizer implements Tokenizer {
     }
 
     /**
-     * Where tokens of 1, 2 … n spaces exist and all merge at the same rank, the leftmost first, a run is taken from the
-     * left, n at a time: their ids by length. Else an empty array.
+     * Where tokens of 1, 2 … n spaces exist, and one of several spaces takes the next space no later than two single
+     * ones merge, the leftmost first, a run is taken from the left, n at a time: their ids by length. Else an empty
+     * array.
      */
     private static int[] leftmostRuns(Vocabulary vocabulary, MergeRule rule, int spaceId) {
         byte[] spaces = new byte[vocabulary.longest() + 1 + Words.PADDING];
@@ -238,10 +239,14 @@ public final class SentencePieceTokenizer implements Tokenizer {
         while (most < vocabulary.longest()) {
             int id = vocabulary.find(spaces, 0, most + 1);
             long merge = id < 0 ? MergeRule.NONE : rule.merge(spaces, 0, most + 1, ids[most], spaceId);
-            if (merge == MergeRule.NONE || (rank >= 0 && merge >>> 32 != rank)) {
+            if (merge == MergeRule.NONE) {
                 break;
             }
-            rank = merge >>> 32;
+            if (rank < 0) {
+                rank = merge >>> 32; // of the merge that starts a token: what grows it must not come later
+            } else if (merge >>> 32 > rank) {
+                return new int[0];
+            }
             ids[++most] = id;
         }
         for (int length = most + 1; length <= vocabulary.longest(); length++) {
@@ -391,6 +396,46 @@ public final class SentencePieceTokenizer implements Tokenizer {
     @Override
     public Tokenizer withChatTemplates(Map<String, String> templates) {
         return new SentencePieceTokenizer(this, special, templates);
+    }
+
+    /** The same tokenizer with tokens behind its own, whose ids follow on. */
+    SentencePieceTokenizer withAddedTokens(List<AddedToken> more) {
+        if (more.isEmpty()) {
+            return this;
+        }
+        int size = vocabularySize();
+        Vocabulary.Builder builder =
+                new Vocabulary.Builder(size + more.size(), vocabulary.offset(size) + 64 * more.size());
+        for (int id = 0; id < size; id++) {
+            int from = vocabulary.offset(id);
+            builder.add(vocabulary.storage(), from, from + vocabulary.length(id), vocabulary.kind(id));
+        }
+        List<AddedToken> all = new ArrayList<>(addedTokens);
+        for (AddedToken token : more) {
+            if (token.id() != builder.size()) {
+                throw new ConfigurationException(
+                        "added token " + token.content(), token.id(), "the next free id is " + builder.size());
+            }
+            byte[] name = Utf8.bytes(token.content());
+            builder.add(name, 0, name.length, token.special() ? TokenKind.CONTROL : TokenKind.USER_DEFINED);
+            all.add(token);
+        }
+        Vocabulary longer = builder.build();
+        MergeRule same = switch (rule) {
+            case MergeRule.ByToken byToken ->
+                new MergeRule.ByToken(longer, Arrays.copyOf(byToken.ranks(), longer.size()));
+            case MergeRule.ById byId -> new MergeRule.ById(longer);
+            case MergeRule.ByPair pairs -> pairs;
+            case MergeRule.Remembering remembering -> remembering;
+        };
+        return new SentencePieceTokenizer(
+                longer,
+                same,
+                scores == null ? null : Arrays.copyOf(scores, longer.size()),
+                rules,
+                special,
+                all,
+                chatTemplates);
     }
 
     @Override
