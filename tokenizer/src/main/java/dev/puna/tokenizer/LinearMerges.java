@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Two neighbours fit when, undoing their merges from the latest to the earliest, no pair of pieces that ever touched
  * at the border could merge at a rank before the merge that consumed one of them. The latest is the one with the higher
  * rank, and of equal ranks the one on the right, because the leftmost of equals merges first. This needs merges to
- * happen in the order of their ranks, that is: no token has a lower rank than the tokens it is made of. Tables are
- * built only for vocabularies where that holds for every token; where not, {@link Merger} stays with its heap.
+ * happen in the order of their ranks, that is: no token has a lower rank than the tokens it is made of. Where a token
+ * that has stands in a text (Llama-3's vocabulary, grown from two, has some), {@link Merger} stays with its heap.
  *
  * <p>[1] H. van Antwerpen and A. Neubeck, "So many tokens, so little time", GitHub 2024: the backtracking encoder of
  * the rust-gems; here extended to ranks that are shared by several tokens, as SentencePiece has them.
@@ -30,24 +30,17 @@ final class LinearMerges {
     private final int[] ranks; // when the token comes about; BASE for a smallest symbol
     private final int[] lefts;
     private final int[] rights;
-    private final int[] shorter; // the longest token that is a proper prefix, or NONE
-    private final int[] trieKeys; // node * 256 + byte + 1
-    private final int[] trieNodes;
-    private final int[] trieTokens; // by node
-    private final int[] rootNodes = new int[256];
+    private final Trie tokens;
+    private final @Nullable Trie early;
 
-    private LinearMerges(Vocabulary vocabulary, int[] ranks, int[] lefts, int[] rights, Trie trie) {
+    private LinearMerges(
+            Vocabulary vocabulary, int[] ranks, int[] lefts, int[] rights, Trie tokens, @Nullable Trie early) {
         this.vocabulary = vocabulary;
         this.ranks = ranks;
         this.lefts = lefts;
         this.rights = rights;
-        this.shorter = trie.shorter;
-        this.trieKeys = trie.keys;
-        this.trieNodes = trie.nodes;
-        this.trieTokens = trie.tokens;
-        for (int lead = 0; lead < 256; lead++) {
-            rootNodes[lead] = child(0, lead);
-        }
+        this.tokens = tokens;
+        this.early = early;
     }
 
     /** The tables of one vocabulary, built when first asked for and shared by all its encoders. */
@@ -123,12 +116,19 @@ final class LinearMerges {
             }
             reached[id] = true;
         }
+        boolean[] early = new boolean[size];
+        int earlyCount = 0;
         for (int id = 0; id < size; id++) {
             if (reached[id] && ranks[id] != BASE && (later(ranks, lefts[id], id) || later(ranks, rights[id], id))) {
-                return null;
+                early[id] = true;
+                earlyCount++;
             }
         }
-        return new LinearMerges(vocabulary, ranks, lefts, rights, new Trie(vocabulary, reached));
+        for (int id = 0; id < size; id++) {
+            reached[id] &= !early[id];
+        }
+        Trie exceptions = earlyCount == 0 ? null : new Trie(vocabulary, early);
+        return new LinearMerges(vocabulary, ranks, lefts, rights, new Trie(vocabulary, reached), exceptions);
     }
 
     private static boolean later(int[] ranks, int part, int whole) {
@@ -141,6 +141,7 @@ final class LinearMerges {
         private int[] nodes = new int[1 << 12];
         private int[] tokens = new int[1 << 12];
         private final int[] shorter;
+        private final int[] rootNodes = new int[256];
         private int nodeCount = 1;
 
         Trie(Vocabulary vocabulary, boolean[] reached) {
@@ -172,6 +173,9 @@ final class LinearMerges {
                     }
                 }
                 shorter[id] = best;
+            }
+            for (int lead = 0; lead < 256; lead++) {
+                rootNodes[lead] = child(0, lead);
             }
         }
 
@@ -218,47 +222,63 @@ final class LinearMerges {
             }
         }
 
+        private int child(int node, int value) {
+            int key = (node << 8 | value) + 1;
+            int mask = keys.length - 1;
+            int slot = slot(key, mask);
+            while (true) {
+                int found = keys[slot];
+                if (found == key) {
+                    return nodes[slot];
+                }
+                if (found == 0) {
+                    return 0;
+                }
+                slot = (slot + 1) & mask;
+            }
+        }
+
+        /** The longest token that {@code text[from, to)} starts with, or NONE. */
+        int longest(byte[] text, int from, int to) {
+            int node = rootNodes[text[from] & 0xFF];
+            int best = Vocabulary.NONE;
+            int at = from + 1;
+            while (node != 0) {
+                if (tokens[node] >= 0) {
+                    best = tokens[node];
+                }
+                if (at == to) {
+                    break;
+                }
+                node = child(node, text[at++] & 0xFF);
+            }
+            return best;
+        }
+
         static int slot(int key, int mask) {
             int mixed = key * 0x9E3779B1;
             return (mixed ^ mixed >>> 15) & mask;
         }
     }
 
-    private int child(int node, int value) {
-        int key = (node << 8 | value) + 1;
-        int mask = trieKeys.length - 1;
-        int slot = Trie.slot(key, mask);
-        while (true) {
-            int found = trieKeys[slot];
-            if (found == key) {
-                return trieNodes[slot];
+    /**
+     * Whether the linear way is exact on this text: no token stands in it that comes about earlier than its parts. Where
+     * none stands, none is ever made.
+     */
+    boolean isExactFor(byte[] text, int from, int to) {
+        if (early != null) {
+            for (int at = from; at < to; at++) {
+                if (early.longest(text, at, to) >= 0) {
+                    return false;
+                }
             }
-            if (found == 0) {
-                return 0;
-            }
-            slot = (slot + 1) & mask;
         }
-    }
-
-    private int longest(byte[] text, int from, int to) {
-        int node = rootNodes[text[from] & 0xFF];
-        int best = Vocabulary.NONE;
-        int at = from + 1;
-        while (node != 0) {
-            if (trieTokens[node] >= 0) {
-                best = trieTokens[node];
-            }
-            if (at == to) {
-                break;
-            }
-            node = child(node, text[at++] & 0xFF);
-        }
-        return best;
+        return true;
     }
 
     /** Whether some token starts here; then the character here is one. */
     boolean startsToken(byte[] text, int at, int to) {
-        return longest(text, at, to) >= 0;
+        return tokens.longest(text, at, to) >= 0;
     }
 
     /**
@@ -270,30 +290,30 @@ final class LinearMerges {
         long[] deadEnds = new long[((to - from) >>> 6) + 1];
         long[] fits = new long[256];
         int first = count;
-        int tokens = count;
+        int last = count;
         int at = from;
-        int token = longest(text, at, to);
+        int token = tokens.longest(text, at, to);
         while (at < to) {
             int end = at + vocabulary.length(token) - from;
             boolean taken = (deadEnds[end >>> 6] >>> end & 1) == 0
-                    && (tokens == first || fits(text, at, ids[tokens - 1], token, rule, fits));
+                    && (last == first || fits(text, at, ids[last - 1], token, rule, fits));
             if (taken) {
-                starts[tokens] = at;
-                ids[tokens++] = token;
+                starts[last] = at;
+                ids[last++] = token;
                 at = from + end;
-                token = at < to ? longest(text, at, to) : Vocabulary.NONE;
-            } else if (shorter[token] >= 0) {
-                token = shorter[token];
+                token = at < to ? tokens.longest(text, at, to) : Vocabulary.NONE;
+            } else if (tokens.shorter[token] >= 0) {
+                token = tokens.shorter[token];
             } else {
                 deadEnds[(at - from) >>> 6] |= 1L << (at - from);
-                if (tokens == first) {
+                if (last == first) {
                     throw new IllegalStateException("no encoding exists: the vocabulary is not a merge vocabulary");
                 }
-                token = ids[--tokens];
-                at = starts[tokens];
+                token = ids[--last];
+                at = starts[last];
             }
         }
-        return tokens;
+        return last;
     }
 
     private boolean fits(byte[] text, int border, int left, int right, MergeRule rule, long[] known) {

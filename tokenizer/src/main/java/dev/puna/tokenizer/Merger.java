@@ -57,7 +57,7 @@ final class Merger {
         heapedSymbols += count;
         if (heapedSymbols > LINEAR_PAYS_AFTER) {
             LinearMerges tables = linear.get();
-            if (tables != null) {
+            if (tables != null && tables.isExactFor(text, from, to)) {
                 return mergeLinear(tables, text, from, to);
             }
         }

@@ -154,8 +154,8 @@ final class GoldenText {
             case 6 -> {
                 byte[] out = join(length / 4 + 1, () -> any(PROSE) + " ").getBytes(StandardCharsets.UTF_8);
                 for (int i = 0; i < 1 + length / 10; i++) {
-                    int value = next(out.length);
-                    out[value] = (byte) next(256);
+                    byte value = (byte) next(256);
+                    out[next(out.length)] = value;
                 }
                 yield out;
             }
