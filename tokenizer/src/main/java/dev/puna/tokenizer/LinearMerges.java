@@ -276,11 +276,6 @@ final class LinearMerges {
         return true;
     }
 
-    /** Whether some token starts here; then the character here is one. */
-    boolean startsToken(byte[] text, int at, int to) {
-        return tokens.longest(text, at, to) >= 0;
-    }
-
     /**
      * Encodes a text all of whose smallest symbols are tokens; appends starts and ids from {@code count} on.
      *

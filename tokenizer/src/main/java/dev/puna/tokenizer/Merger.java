@@ -13,14 +13,17 @@ final class Merger {
     /** Up to so many symbols the quadratic way is the fastest. */
     private static final int SHORT = 48;
 
-    /** So many symbols go through the heap before the tables of the linear way are worth building. */
+    /** Longer stretches, in bytes, may go the linear way. */
+    private static final int LONG = 64;
+
+    /** So many bytes of long stretches come before the tables of the linear way are worth building. */
     private static final int LINEAR_PAYS_AFTER = 1 << 14;
 
     private final Vocabulary vocabulary;
     private final MergeRule rule;
     private final int @Nullable [] byteIds;
     private final LinearMerges.Source linear;
-    private long heapedSymbols;
+    private long longBytes;
 
     private int[] starts = new int[64];
     private int[] ids = new int[64];
@@ -50,18 +53,17 @@ final class Merger {
      * @return how many symbols are left
      */
     int merge(byte[] text, int from, int to) {
-        int count = symbols(text, from, to);
-        if (count <= SHORT) {
-            return mergeShort(text, to, count);
-        }
-        heapedSymbols += count;
-        if (heapedSymbols > LINEAR_PAYS_AFTER) {
-            LinearMerges tables = linear.get();
-            if (tables != null && tables.isExactFor(text, from, to)) {
-                return mergeLinear(tables, text, from, to);
+        if (to - from > LONG) {
+            longBytes += to - from;
+            if (longBytes > LINEAR_PAYS_AFTER) {
+                LinearMerges tables = linear.get();
+                if (tables != null && tables.isExactFor(text, from, to)) {
+                    return mergeLinear(tables, text, from, to);
+                }
             }
         }
-        return mergeHeap(text, to, count);
+        int count = symbols(text, from, to);
+        return count <= SHORT ? mergeShort(text, to, count) : mergeHeap(text, to, count);
     }
 
     /** Id of a symbol of the last result, -1 for a character without a token. */
@@ -262,15 +264,15 @@ final class Merger {
         return top;
     }
 
-    /** The linear way, with stretches of characters that have no token left out: nothing merges across those. */
+    /** The linear way; characters that have no token stay by themselves, for nothing merges with them. */
     int mergeLinear(LinearMerges tables, byte[] text, int from, int to) {
+        if (starts.length < to - from + 1) {
+            grow(to - from + 1);
+        }
         int count = 0;
         int at = from;
         while (at < to) {
-            int end = at;
-            while (end < to && tables.startsToken(text, end, to)) {
-                end += byteIds != null ? 1 : Utf8.characterLength(text, end, to);
-            }
+            int end = byteIds != null ? to : knownUntil(text, at, to);
             if (end > at) {
                 count = tables.encode(text, at, end, starts, ids, count, rule);
                 at = end;
@@ -283,5 +285,17 @@ final class Merger {
         }
         starts[count] = to;
         return count;
+    }
+
+    private int knownUntil(byte[] text, int from, int to) {
+        int at = from;
+        while (at < to) {
+            int length = Utf8.characterLength(text, at, to);
+            if (vocabulary.find(text, at, at + length) < 0) {
+                return at;
+            }
+            at += length;
+        }
+        return at;
     }
 }
