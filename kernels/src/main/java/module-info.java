@@ -7,6 +7,7 @@ module dev.puna.kernels {
     requires static jdk.incubator.vector;
 
     exports dev.puna.kernels;
+    exports dev.puna.kernels.bench;
     exports dev.puna.kernels.blocks;
 
     uses dev.puna.kernels.KernelsProvider;
