@@ -32,8 +32,10 @@ public record MachinePeaks(
         try (Arena arena = Arena.ofShared();
                 ThreadTeam alone = new ThreadTeam("peak", 1)) {
             MemorySegment memory = arena.allocate(BYTES, 64);
-            threads.forRange(BYTES, 1 << 20, (from, to) -> memory.asSlice(from, to - from)
-                    .fill((byte) 1));
+            threads.forRange(
+                    BYTES,
+                    1 << 20,
+                    (from, to) -> memory.asSlice(from, to - from).fill((byte) 1));
             gigaflops(alone); // compiles the loop
             double one = gigaflops(alone);
             return new MachinePeaks(

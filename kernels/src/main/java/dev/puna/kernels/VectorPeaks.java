@@ -64,7 +64,17 @@ final class VectorPeaks {
             k = k.fma(x, y);
             l = l.fma(x, y);
         }
-        var sum = a.add(b).add(c).add(d).add(e).add(f).add(g).add(h).add(i).add(j).add(k).add(l);
+        var sum = a.add(b)
+                .add(c)
+                .add(d)
+                .add(e)
+                .add(f)
+                .add(g)
+                .add(h)
+                .add(i)
+                .add(j)
+                .add(k)
+                .add(l);
         seen[at] += sum.lane(0);
         return 24.0 * F.length() * rounds;
     }

@@ -196,8 +196,8 @@ public final class KernelBench {
     public Result attention(DType dtype, int rows, int length) {
         try (Arena arena = Arena.ofShared()) {
             long bytes = KvView.bytesPerPage(dtype, KV_HEADS, HEAD_SIZE, length);
-            KvView cache = new KvView(
-                    arena.allocate(bytes, 64), dtype, KV_HEADS, HEAD_SIZE, length, new int[] {0}, bytes);
+            KvView cache =
+                    new KvView(arena.allocate(bytes, 64), dtype, KV_HEADS, HEAD_SIZE, length, new int[] {0}, bytes);
             kernels.storeKv(
                     cache, 0, normal(arena, length, KV_HEADS * HEAD_SIZE), normal(arena, length, KV_HEADS * HEAD_SIZE));
             Tensor q = normal(arena, rows, HEADS * HEAD_SIZE);
@@ -287,15 +287,16 @@ public final class KernelBench {
         Tensor some = tensor.rows(0, DISTINCT_ROWS);
         truth.quantize(some, normal(arena, DISTINCT_ROWS, in));
         MemorySegment data = tensor.data();
-        for (long at = some.data().byteSize(); at < data.byteSize(); at += some.data().byteSize()) {
+        for (long at = some.data().byteSize();
+                at < data.byteSize();
+                at += some.data().byteSize()) {
             MemorySegment.copy(some.data(), 0, data, at, some.data().byteSize());
         }
         return tensor;
     }
 
     private static Tensor allocate(Arena arena, DType dtype, int rows, int columns) {
-        return new Tensor(
-                arena.allocate(dtype.byteSize((long) rows * columns), 64), dtype, Shape.of(rows, columns));
+        return new Tensor(arena.allocate(dtype.byteSize((long) rows * columns), 64), dtype, Shape.of(rows, columns));
     }
 
     private static Tensor normal(Arena arena, int rows, int columns) {
