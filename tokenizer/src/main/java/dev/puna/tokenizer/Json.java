@@ -228,27 +228,29 @@ final class Json {
         return (int) (negative ? -value : value);
     }
 
-    /** Steps over a value. */
-    void skip() {
-        byte lead = peek();
-        if (lead == '"') {
-            string();
-        } else if (lead == '{' || lead == '[') {
-            char close = lead == '{' ? '}' : ']';
-            deeper();
-            at++;
-            boolean first = true;
-            while (next(first, close)) {
-                first = false;
-                if (lead == '{') {
-                    string();
-                    expect(':');
+    /** Steps over an array without looking at what its strings say; whoever reads it later does. */
+    void skipArray() {
+        expect('[');
+        byte[] bytes = file;
+        int end = bytes.length;
+        int open = 1;
+        int i = at;
+        while (i < end && open > 0) {
+            byte value = bytes[i++];
+            if (value == '"') {
+                while (i < end && bytes[i] != '"') {
+                    i += bytes[i] == '\\' ? 2 : 1;
                 }
-                skip();
+                i++;
+            } else if (value == '[') {
+                open++;
+            } else if (value == ']') {
+                open--;
             }
-            depth--;
-        } else {
-            scalar();
+        }
+        at = Math.min(i, end);
+        if (open > 0 || i > end) {
+            throw corrupt("the end of an array");
         }
     }
 

@@ -103,7 +103,7 @@ public final class TokenizerJson {
                     readVocabulary(json);
                 } else if (name.equals("merges") && json.peek() == '[') {
                     mergesAt = json.position();
-                    json.skip();
+                    json.skipArray();
                 } else {
                     model.put(name, json.value());
                 }
