@@ -24,6 +24,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -127,6 +128,16 @@ public final class Llama implements AutoCloseable {
     /** The ids of a prompt as the model expects it: with a begin-of-text token where it was trained with one. */
     public int[] encodePrompt(String prompt) {
         return tokenizer().encode(prompt, EncodeOptions.prompt(tokenizer()));
+    }
+
+    /** A conversation in the model's own chat format ({@link ChatPrompt#of}), without a system message. */
+    public ChatSession chat() {
+        return chat(ChatPrompt.of(tokenizer()), Optional.empty());
+    }
+
+    /** A conversation. */
+    public ChatSession chat(ChatPrompt prompt, Optional<String> system) {
+        return new ChatSession(this, prompt, system);
     }
 
     /** Continues a text. */

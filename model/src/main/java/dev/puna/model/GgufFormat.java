@@ -9,8 +9,12 @@ import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.DType;
 import dev.puna.tensor.Shape;
 import dev.puna.tensor.Tensor;
+import dev.puna.tokenizer.GgufVocabulary;
+import dev.puna.tokenizer.Tokenizer;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
@@ -236,6 +240,37 @@ public final class GgufFormat {
                         .float32(NOTE + "high_frequency_factor", high)
                         .uint32(NOTE + "original_context_length", original);
         }
+    }
+
+    /** The vocabulary in the metadata; empty where it says that there is none. */
+    static Optional<Tokenizer> readTokenizer(GgufMetadata metadata) {
+        String model = metadata.text("tokenizer.ggml.model").orElse("no_vocab");
+        if (model.equals("no_vocab") || model.equals("none")) {
+            return Optional.empty();
+        }
+        Map<String, Object> values = new HashMap<>();
+        metadata.values().forEach((key, value) -> {
+            if (key.startsWith("tokenizer.")) {
+                values.put(key, plain(value));
+            }
+        });
+        return Optional.of(GgufVocabulary.read(values));
+    }
+
+    private static Object plain(GgufValue value) {
+        return switch (value) {
+            case GgufValue.Text(String text) -> text;
+            case GgufValue.Bool(boolean truth) -> truth;
+            case GgufValue.Whole whole -> whole.value();
+            case GgufValue.Real real -> real.value();
+            case GgufValue.Array array ->
+                switch (array.elementType()) {
+                    case STRING -> array.utf8();
+                    case FLOAT32 -> array.floats();
+                    case INT32, UINT32 -> array.ints();
+                    case UINT8, INT8, UINT16, INT16, BOOL, ARRAY, UINT64, INT64, FLOAT64 -> array.values();
+                };
+        };
     }
 
     private static void require(GgufMetadata metadata, String key, long wanted, String hint) {

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A LLaMA on disk, opened: its configuration, and its weights as views of the mapped files. It owns the mapping, so the
@@ -71,6 +72,7 @@ public final class LlamaCheckpoint implements AutoCloseable {
     private final TensorSource source;
     private final LlamaConfig config;
     private final LlamaWeights weights;
+    private @Nullable Optional<Tokenizer> tokenizer;
 
     private LlamaCheckpoint(Path path, Format format, TensorSource source, LlamaConfig config) {
         this.path = path;
@@ -238,8 +240,34 @@ public final class LlamaCheckpoint implements AutoCloseable {
         return source;
     }
 
-    /** The vocabulary that lies with the weights, if there is one; read when it is first asked for. */
-    public Optional<Tokenizer> tokenizer() {
+    /**
+     * The vocabulary that lies with the weights, if there is one; read when it is first asked for.
+     *
+     * @throws CorruptFileException if its file is damaged
+     */
+    public synchronized Optional<Tokenizer> tokenizer() {
+        if (tokenizer == null) {
+            tokenizer = readTokenizer();
+        }
+        return tokenizer;
+    }
+
+    private Optional<Tokenizer> readTokenizer() {
+        if (source instanceof Gguf gguf) {
+            return GgufFormat.readTokenizer(gguf.metadata());
+        }
+        Path[] candidates = {
+            path.resolve("tokenizer.json"),
+            path.resolve("tokenizer.model"),
+            path.resolve("original").resolve("tokenizer.model"),
+            path.toAbsolutePath().resolveSibling("tokenizer.model")
+        };
+        int known = format == Format.META ? candidates.length : candidates.length - 1;
+        for (int i = 0; i < known; i++) {
+            if (Files.isRegularFile(candidates[i])) {
+                return Optional.of(Tokenizer.open(path));
+            }
+        }
         return Optional.empty();
     }
 

@@ -2,6 +2,7 @@ package dev.puna.model.convert;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.puna.formats.MetaCheckpoint.EmbeddingSplit;
 import dev.puna.kernels.Kernels;
@@ -20,6 +21,8 @@ import dev.puna.tensor.DType;
 import dev.puna.tensor.Slab;
 import dev.puna.tensor.Tensor;
 import dev.puna.tensor.ThreadTeam;
+import dev.puna.tokenizer.EncodeOptions;
+import dev.puna.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -212,6 +215,54 @@ class ConversionTest {
         }
         try (var files = Files.list(directory)) {
             assertThat(files).isEmpty();
+        }
+    }
+
+    @Test
+    void theTokenizerGoesAlong() throws IOException {
+        Path samples = Path.of("../../shared/samples/tokenizers");
+        assumeTrue(Files.isDirectory(samples), "no samples beside the repository: ../shared/samples/tokenizers");
+        for (String name : List.of("llama2-sentencepiece.model", "llama3-tiktoken.model")) {
+            Path original = directory.resolve(name);
+            Files.createDirectories(original);
+            for (String file : List.of("config.json", "model.safetensors")) {
+                Files.copy(GOLDEN.resolve("llama-1").resolve(file), original.resolve(file));
+            }
+            Files.copy(samples.resolve(name), original.resolve("tokenizer.model"));
+            Files.writeString(original.resolve("tokenizer_config.json"), "{\"chat_template\": \"{{ bos_token }}é\"}");
+            Path gguf = directory.resolve(name + ".gguf");
+            convert(original, gguf, GgufFile.usual());
+            Path meta = directory.resolve(name + "-meta");
+            convert(gguf, meta, Meta.usual());
+            Path back = directory.resolve(name + "-back");
+            convert(gguf, back, HuggingFace.usual());
+            Path fromMeta = directory.resolve(name + "-from-meta");
+            convert(meta, fromMeta, HuggingFace.usual());
+            Path again = directory.resolve(name + "-again.gguf");
+            convert(back, again, GgufFile.usual());
+            String text = "Hello, wörld 123456\n\n  tabs\tand   spaces – 日本語 👩‍🚀 don't";
+            try (LlamaCheckpoint checkpoint = LlamaCheckpoint.open(original)) {
+                Tokenizer tokenizer = checkpoint.tokenizer().orElseThrow();
+                int[] ids = tokenizer.encode(text, EncodeOptions.TEXT);
+                for (Path converted : List.of(gguf, meta, back, fromMeta, again)) {
+                    try (LlamaCheckpoint other = LlamaCheckpoint.open(converted)) {
+                        Tokenizer same = other.tokenizer().orElseThrow();
+                        assertThat(same.encode(text, EncodeOptions.TEXT))
+                                .as("%s", converted)
+                                .isEqualTo(ids);
+                        assertThat(same.specialTokens().bos())
+                                .isEqualTo(tokenizer.specialTokens().bos());
+                        assertThat(same.specialTokens().endOfGeneration())
+                                .containsAll(tokenizer.specialTokens().endOfGeneration());
+                    }
+                }
+                for (Path converted : List.of(gguf, back, again)) {
+                    try (LlamaCheckpoint other = LlamaCheckpoint.open(converted)) {
+                        assertThat(other.tokenizer().orElseThrow().chatTemplate())
+                                .hasValue("{{ bos_token }}é");
+                    }
+                }
+            }
         }
     }
 
