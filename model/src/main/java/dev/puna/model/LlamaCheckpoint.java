@@ -22,7 +22,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A LLaMA on disk, opened: its configuration, and its weights as views of the mapped files. It owns the mapping, so the
@@ -72,7 +71,8 @@ public final class LlamaCheckpoint implements AutoCloseable {
     private final TensorSource source;
     private final LlamaConfig config;
     private final LlamaWeights weights;
-    private @Nullable Optional<Tokenizer> tokenizer;
+    private Optional<Tokenizer> tokenizer = Optional.empty();
+    private boolean tokenizerIsRead;
 
     private LlamaCheckpoint(Path path, Format format, TensorSource source, LlamaConfig config) {
         this.path = path;
@@ -246,8 +246,9 @@ public final class LlamaCheckpoint implements AutoCloseable {
      * @throws CorruptFileException if its file is damaged
      */
     public synchronized Optional<Tokenizer> tokenizer() {
-        if (tokenizer == null) {
+        if (!tokenizerIsRead) {
             tokenizer = readTokenizer();
+            tokenizerIsRead = true;
         }
         return tokenizer;
     }

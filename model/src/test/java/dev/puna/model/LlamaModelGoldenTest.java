@@ -10,6 +10,7 @@ import dev.puna.tensor.Tensor;
 import dev.puna.tensor.ThreadTeam;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -18,6 +19,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The forward pass held against transformers, on every tier of kernels that serves here. */
 class LlamaModelGoldenTest {
+    /** Seven threads on fewer processors are slow: one model of each kind of weights. */
+    private static final Set<String> ON_MANY_THREADS = Set.of("odd", "bf16", "quantized-32", "quantized-256");
+
     /**
      * Of one logit. Weights are exact in fp32, so only the order of sums differs; except that tiers may round
      * activations, to bf16 for 16-bit weights or to 8 bits per block for quantized ones.
@@ -96,9 +100,11 @@ class LlamaModelGoldenTest {
             assertThat(Golden.logits(checkpoint, tier, 2, golden.prompt(), 16))
                     .as("2 threads, pieces of 16")
                     .isEqualTo(atOnce);
-            assertThat(Golden.logits(checkpoint, tier, 7, golden.prompt(), 64))
-                    .as("7 threads")
-                    .isEqualTo(atOnce);
+            if (ON_MANY_THREADS.contains(name)) {
+                assertThat(Golden.logits(checkpoint, tier, 7, golden.prompt(), 64))
+                        .as("7 threads")
+                        .isEqualTo(atOnce);
+            }
             assertThat(Golden.logits(checkpoint, tier, 1, golden.prompt(), 1))
                     .as("token by token")
                     .isEqualTo(atOnce);
