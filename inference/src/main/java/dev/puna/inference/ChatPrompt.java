@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.SortedSet;
 import java.util.TreeSet;
 
 /**
@@ -93,7 +94,7 @@ public final class ChatPrompt {
      * Places inside the texts of control tokens that stand in messages: encoded apart, the halves are plain text. They
      * are found by rendering the conversation once more with marks in their place.
      */
-    private TreeSet<Integer> cuts(String text, List<ChatMessage> messages) {
+    private SortedSet<Integer> cuts(String text, List<ChatMessage> messages) {
         TreeSet<Integer> cuts = new TreeSet<>();
         List<String> control = tokenizer.addedTokens().stream()
                 .filter(token -> tokenizer.kind(token.id()) == TokenKind.CONTROL)
