@@ -950,7 +950,8 @@ def statement_list():
             result[-1] += "\n" + line
         else:
             result.append(line)
-    return result + ["a\r\nb\rc\n\n", "a\n", "\n", "", "{{ n }}\n", "{% if t %}\n\nx\n{% endif %}\n\n  y"]
+    return result + ["a {# c #}\nb\n  {# d #}\n  {#+ e +#}\nf {#- g -#} \n h",
+                     "x {% raw %}\n {{ y }}\n {% endraw %}\nz", "a\r\nb\rc\n\n", "a\n", "\n", "", "{{ n }}\n", "{% if t %}\n\nx\n{% endif %}\n\n  y"]
 
 
 def snippets():
