@@ -1,0 +1,322 @@
+package dev.puna.kernels.x86;
+
+import dev.puna.tensor.Tensor;
+import dev.puna.tensor.ThreadTeam;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * {@code y = x · wᵀ} for every quantized format: activations become 8-bit integers once per row, then one row streams
+ * the file's layout ({@link QuantizedVectorProduct}), and several rows share weights that are unpacked once
+ * ({@link Panel}, {@link PanelTile}). Both give the same bits.
+ */
+final class QuantizedMatmul {
+    /** From this many rows on, unpacking pays. */
+    private static final int ROWS_FOR_PANELS = 4;
+
+    /** Weights that a few rows read one after the other while they are in the cache. */
+    private static final int SHARED_BYTES = 128 << 10;
+
+    private record VectorProductKey(BlockDecoder decoder) {}
+
+    private record PanelKey(BlockDecoder decoder) {}
+
+    private record TileKey(int tokens, int scaledElements, boolean zeroPoint, boolean affine) {}
+
+    private record RowsKey(int groupSize) {}
+
+    /** Activations in {@link QuantizedRows}' layout for one kind of weights. */
+    private record Activations(long address, long in, int groupSize, int zeroPoint) {
+        long stride() {
+            return QuantizedRows.stride(in, groupSize);
+        }
+
+        long q(long row) {
+            return address + row * stride();
+        }
+
+        boolean serves(BlockDecoder decoder) {
+            return groupSize == decoder.scaledElements() && zeroPoint == decoder.zeroPoint();
+        }
+    }
+
+    private final ThreadTeam threads;
+    private final CodeCache codes;
+    private final ArgumentBlock[] arguments;
+    private final Scratch activations;
+    private final Scratch[] panels;
+    private final BlockDecoder[] decoders = new BlockDecoder[dev.puna.tensor.DType.values().length];
+    private final long panelBudget;
+
+    /** @param panelBudget bytes of unpacked weights that a thread keeps while all rows pass: half its own cache */
+    QuantizedMatmul(ThreadTeam threads, CodeCache codes, ArgumentBlock[] arguments, long panelBudget) {
+        this.threads = threads;
+        this.codes = codes;
+        this.arguments = arguments;
+        this.panelBudget = panelBudget;
+        this.activations = new Scratch();
+        this.panels = new Scratch[threads.size()];
+        for (int i = 0; i < panels.length; i++) {
+            panels[i] = new Scratch();
+        }
+        for (dev.puna.tensor.DType dtype : dev.puna.tensor.DType.values()) {
+            BlockDecoder.of(dtype).ifPresent(decoder -> decoders[dtype.ordinal()] = decoder);
+        }
+    }
+
+    /** Tensors in native memory; weights quantized, of any formats. */
+    void multiply(List<Tensor> ys, Tensor x, List<Tensor> ws) {
+        int rows = Math.toIntExact(x.rows());
+        Activations quantized = null;
+        int from = 0;
+        // Weights of the same kind share their activations; usually all are.
+        for (int i = 0; i <= ws.size(); i++) {
+            if (i < ws.size() && quantized != null && quantized.serves(decoder(ws.get(i)))) {
+                continue;
+            }
+            if (quantized != null) {
+                run(ys.subList(from, i), quantized, rows, ws.subList(from, i));
+            }
+            if (i < ws.size()) {
+                quantized = quantize(x, decoder(ws.get(i)));
+                from = i;
+            }
+        }
+    }
+
+    private BlockDecoder decoder(Tensor w) {
+        return decoders[w.dtype().ordinal()];
+    }
+
+    private Activations quantize(Tensor x, BlockDecoder decoder) {
+        long in = x.columns();
+        int groupSize = decoder.scaledElements();
+        long stride = QuantizedRows.stride(in, groupSize);
+        Activations out = new Activations(
+                activations.address(stride * x.rows()), in, groupSize, decoder.zeroPoint());
+        MemorySegment code = codes.get(new RowsKey(groupSize), () -> QuantizedRows.code(groupSize));
+        inRanges(x.rows(), in < 1 << 15 ? 4 : 1, (member, from, to) -> arguments[member]
+                .set(QuantizedRows.X, x.data().address() + from * x.rowBytes())
+                .set(QuantizedRows.X_STRIDE, x.rowBytes())
+                .set(QuantizedRows.OUT, out.q(from))
+                .set(QuantizedRows.OUT_STRIDE, stride)
+                .set(QuantizedRows.IN, in)
+                .set(QuantizedRows.ROWS, to - from)
+                .set(QuantizedRows.ZERO_POINT, out.zeroPoint)
+                .call(code));
+        return out;
+    }
+
+    private interface RangeOfMember {
+        void run(int member, long from, long to);
+    }
+
+    /** As {@link ThreadTeam#forRange}, and tells which member runs. */
+    private void inRanges(long total, long grain, RangeOfMember task) {
+        long grains = (total + grain - 1) / grain;
+        if (grains <= 1) {
+            if (total > 0) {
+                task.run(0, 0, total);
+            }
+            return;
+        }
+        threads.run((member, size) -> {
+            long from = grains * member / size * grain;
+            long to = Math.min(grains * (member + 1) / size * grain, total);
+            if (from < to) {
+                task.run(member, from, to);
+            }
+        });
+    }
+
+    private void run(List<Tensor> ys, Activations x, int rows, List<Tensor> ws) {
+        if (rows == 0) {
+            return;
+        }
+        MemorySegment[] vectorCodes = new MemorySegment[ws.size()];
+        for (int i = 0; i < ws.size(); i++) {
+            BlockDecoder decoder = decoder(ws.get(i));
+            if (rows < ROWS_FOR_PANELS || ws.get(i).rows() < SixteenRows.ROWS) {
+                vectorCodes[i] = codes.get(
+                        new VectorProductKey(decoder), () -> QuantizedVectorProduct.code(decoder));
+            } else {
+                prepareTiles(decoder, rows);
+            }
+        }
+        threads.run((member, size) -> {
+            for (int i = 0; i < ws.size(); i++) {
+                Tensor w = ws.get(i);
+                if (w.rows() < SixteenRows.ROWS) {
+                    if (member == size - 1) {
+                        narrow(member, ys.get(i), x, rows, w, vectorCodes[i]);
+                    }
+                } else if (rows < ROWS_FOR_PANELS) {
+                    rowByRow(member, size, ys.get(i), x, rows, w, vectorCodes[i]);
+                } else {
+                    inPanels(member, size, ys.get(i), x, rows, w);
+                }
+            }
+        });
+    }
+
+    /** Every sixteen rows of w, in chunks that stay in the cache while each row of x passes. */
+    private void rowByRow(int member, int size, Tensor y, Activations x, int rows, Tensor w, MemorySegment code) {
+        long out = w.rows();
+        long sixteens = out / SixteenRows.ROWS;
+        long from = sixteens * member / size;
+        long to = sixteens * (member + 1) / size;
+        long chunk = rows == 1 ? to - from : Math.max(1, SHARED_BYTES / (SixteenRows.ROWS * w.rowBytes()));
+        for (long start = from; start < to; start += chunk) {
+            long count = Math.min(chunk, to - start);
+            for (int row = 0; row < rows; row++) {
+                vector(member, y, x, row, w, start * SixteenRows.ROWS, count, code);
+            }
+        }
+        if (out % SixteenRows.ROWS != 0 && member == size - 1) {
+            // The last sixteen overlap those before them: the same values are written twice.
+            for (int row = 0; row < rows; row++) {
+                vector(member, y, x, row, w, out - SixteenRows.ROWS, 1, code);
+            }
+        }
+    }
+
+    private void vector(
+            int member, Tensor y, Activations x, int row, Tensor w, long firstOut, long sixteens, MemorySegment code) {
+        long yAddress = y.data().address() + row * y.rowBytes() + firstOut * Float.BYTES;
+        long wAddress = w.data().address() + firstOut * w.rowBytes();
+        vector(member, yAddress, x, row, wAddress, w, sixteens, code);
+    }
+
+    private void vector(
+            int member, long y, Activations x, int row, long wAddress, Tensor w, long sixteens, MemorySegment code) {
+        long q = x.q(row);
+        arguments[member]
+                .set(QuantizedVectorProduct.W, wAddress)
+                .set(QuantizedVectorProduct.W_STRIDE, w.rowBytes())
+                .set(QuantizedVectorProduct.SIXTEENS, sixteens)
+                .set(QuantizedVectorProduct.BLOCKS, x.in / w.dtype().blockSize())
+                .set(QuantizedVectorProduct.Q, q)
+                .set(QuantizedVectorProduct.SCALES, q + QuantizedRows.scalesOffset(x.in))
+                .set(QuantizedVectorProduct.STARTS, q + QuantizedRows.startsOffset(x.in))
+                .set(QuantizedVectorProduct.SUMS, q + QuantizedRows.sumsOffset(x.in, x.groupSize))
+                .set(QuantizedVectorProduct.Y, y)
+                .call(code);
+    }
+
+    /** Fewer than sixteen rows of w: padded with zeros. */
+    private void narrow(int member, Tensor y, Activations x, int rows, Tensor w, MemorySegment code) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment padded = arena.allocate(SixteenRows.ROWS * w.rowBytes(), 64);
+            MemorySegment.copy(w.data(), 0, padded, 0, w.data().byteSize());
+            MemorySegment sums = arena.allocate(SixteenRows.ROWS * Float.BYTES, 64);
+            for (int row = 0; row < rows; row++) {
+                vector(member, sums.address(), x, row, padded.address(), w, 1, code);
+                MemorySegment.copy(sums, 0, y.data(), row * y.rowBytes(), y.rowBytes());
+            }
+        }
+    }
+
+    private void prepareTiles(BlockDecoder decoder, int rows) {
+        panelCode(decoder);
+        if (rows >= PanelTile.MAX_TOKENS) {
+            tileCode(decoder, PanelTile.MAX_TOKENS);
+        }
+        if (rows % PanelTile.MAX_TOKENS != 0) {
+            tileCode(decoder, rows % PanelTile.MAX_TOKENS);
+        }
+    }
+
+    private MemorySegment panelCode(BlockDecoder decoder) {
+        return codes.get(new PanelKey(decoder), () -> Panel.code(decoder));
+    }
+
+    private MemorySegment tileCode(BlockDecoder decoder, int tokens) {
+        boolean zeroPoint = decoder.zeroPoint() != 0;
+        return codes.get(
+                new TileKey(tokens, decoder.scaledElements(), zeroPoint, decoder.affine()),
+                () -> PanelTile.code(tokens, decoder.scaledElements(), zeroPoint, decoder.affine()));
+    }
+
+    /** Panels of 32 rows, several at a time, unpacked once; the rows of x pass by sixes. */
+    private void inPanels(int member, int size, Tensor y, Activations x, int rows, Tensor w) {
+        BlockDecoder decoder = decoder(w);
+        long panelBytes = Panel.bytes(decoder, x.in);
+        long out = w.rows();
+        long whole = out / Panel.ROWS;
+        long from = whole * member / size;
+        long to = whole * (member + 1) / size;
+        long together = Math.clamp(panelBudget / panelBytes, 1, 8);
+        long panel = panels[member].address(panelBytes * together);
+        for (long first = from; first < to; first += together) {
+            long count = Math.min(together, to - first);
+            for (long i = 0; i < count; i++) {
+                unpack(member, decoder, x.in, w, (first + i) * Panel.ROWS, Panel.ROWS - 16, panel + i * panelBytes);
+            }
+            tiles(member, decoder, panel, count, y, first * Panel.ROWS, 16, x, rows);
+        }
+        if (out % Panel.ROWS != 0 && member == size - 1) {
+            // The last panel ends with the matrix and overlaps the one before it, or its own other half.
+            long first = Math.max(0, out - Panel.ROWS);
+            int second = (int) (out - SixteenRows.ROWS - first);
+            unpack(member, decoder, x.in, w, first, second, panel);
+            tiles(member, decoder, panel, 1, y, first, second, x, rows);
+        }
+    }
+
+    /** Rows {@code first …} and {@code first + second …} of w into the two sides of a panel. */
+    private void unpack(int member, BlockDecoder decoder, long in, Tensor w, long first, int second, long panel) {
+        long scales = panel + Panel.weightBytes(in);
+        long minima = scales + Panel.scalesBytes(decoder, in);
+        for (int side = 0; side < 2; side++) {
+            arguments[member]
+                    .set(Panel.W, w.data().address() + (first + side * second) * w.rowBytes())
+                    .set(Panel.W_STRIDE, w.rowBytes())
+                    .set(Panel.BLOCKS, in / w.dtype().blockSize())
+                    .set(Panel.WEIGHTS, panel + side * 64)
+                    .set(Panel.SCALES, scales + side * 64)
+                    .set(Panel.MINIMA, minima + side * 64)
+                    .call(panelCode(decoder));
+        }
+    }
+
+    private void tiles(
+            int member,
+            BlockDecoder decoder,
+            long panel,
+            long panelCount,
+            Tensor y,
+            long firstOut,
+            int second,
+            Activations x,
+            int rows) {
+        long scales = panel + Panel.weightBytes(x.in);
+        for (int row = 0; row < rows; row += PanelTile.MAX_TOKENS) {
+            int tokens = Math.min(PanelTile.MAX_TOKENS, rows - row);
+            long q = x.q(row);
+            arguments[member]
+                    .set(PanelTile.WEIGHTS, panel)
+                    .set(PanelTile.SCALES, scales)
+                    .set(PanelTile.MINIMA, scales + Panel.scalesBytes(decoder, x.in))
+                    .set(PanelTile.PANEL_STRIDE, Panel.bytes(decoder, x.in))
+                    .set(PanelTile.PANELS, panelCount)
+                    .set(PanelTile.GROUPS, x.in / 32)
+                    .set(PanelTile.Q, q)
+                    .set(PanelTile.X_SCALES, q + QuantizedRows.scalesOffset(x.in))
+                    .set(PanelTile.X_STARTS, q + QuantizedRows.startsOffset(x.in))
+                    .set(PanelTile.X_SUMS, q + QuantizedRows.sumsOffset(x.in, x.groupSize))
+                    .set(PanelTile.X_STRIDE, x.stride())
+                    .set(PanelTile.Y, y.data().address() + row * y.rowBytes() + firstOut * Float.BYTES)
+                    .set(PanelTile.Y_STRIDE, y.rowBytes())
+                    .set(PanelTile.Y_SECOND, second * (long) Float.BYTES)
+                    .call(tileCode(decoder, tokens));
+        }
+    }
+
+    void close() {
+        activations.close();
+        for (Scratch panel : panels) {
+            panel.close();
+        }
+    }
+}

@@ -1,0 +1,30 @@
+package dev.puna.kernels.x86;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** Native memory of one user that grows to the largest size asked for; what it held is lost when it grows. */
+final class Scratch implements AutoCloseable {
+    private static final int PAGE = 4096;
+
+    private Arena arena = Arena.ofShared();
+    private MemorySegment memory = MemorySegment.NULL;
+
+    /** The address of at least {@code bytes} bytes, aligned to a page, valid until the next call. */
+    long address(long bytes) {
+        if (memory.byteSize() < bytes) {
+            arena.close();
+            arena = Arena.ofShared();
+            memory = arena.allocate(bytes + bytes / 4 + PAGE, PAGE);
+        }
+        return memory.address();
+    }
+
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
+        memory = MemorySegment.NULL;
+    }
+}

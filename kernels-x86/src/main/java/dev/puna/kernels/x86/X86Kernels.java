@@ -1,0 +1,126 @@
+package dev.puna.kernels.x86;
+
+import dev.puna.assembler.Processor;
+import dev.puna.kernels.AttentionSpan;
+import dev.puna.kernels.KernelArguments;
+import dev.puna.kernels.Kernels;
+import dev.puna.kernels.KvView;
+import dev.puna.kernels.RopePairing;
+import dev.puna.kernels.RopeTable;
+import dev.puna.tensor.Tensor;
+import dev.puna.tensor.ThreadTeam;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The tier of AVX-512 code that is assembled for this processor when it is first needed. */
+final class X86Kernels implements Kernels {
+    private final Kernels fallback;
+    private final Arena arena = Arena.ofShared();
+    private final QuantizedMatmul quantized;
+
+    X86Kernels(Kernels fallback, Processor processor) {
+        this.fallback = fallback;
+        ThreadTeam threads = fallback.threads();
+        ArgumentBlock[] arguments = new ArgumentBlock[threads.size()];
+        for (int i = 0; i < arguments.length; i++) {
+            arguments[i] = new ArgumentBlock(arena);
+        }
+        this.quantized =
+                new QuantizedMatmul(threads, new CodeCache(arena), arguments, Math.max(processor.cacheBytes(2), 512 << 10) / 2);
+    }
+
+    @Override
+    public String tier() {
+        return "x86";
+    }
+
+    @Override
+    public ThreadTeam threads() {
+        return fallback.threads();
+    }
+
+    @Override
+    public void matmul(Tensor y, Tensor x, Tensor w) {
+        matmul(List.of(y), x, List.of(w));
+    }
+
+    @Override
+    public void matmul(List<Tensor> ys, Tensor x, List<Tensor> ws) {
+        KernelArguments.matmul(ys, x, ws);
+        if (x.rows() == 0) {
+            return;
+        }
+        for (Tensor w : ws) {
+            if (!w.dtype().isQuantized() || x.columns() == 0) {
+                fallback.matmul(ys, x, ws);
+                return;
+            }
+        }
+        try (Borrowed borrowed = new Borrowed()) {
+            List<Tensor> nativeYs = new ArrayList<>(ys.size());
+            ys.forEach(y -> nativeYs.add(borrowed.output(y)));
+            quantized.multiply(nativeYs, borrowed.input(x), ws.stream().map(borrowed::input).toList());
+        }
+    }
+
+    @Override
+    public void addBias(Tensor y, Tensor bias) {
+        fallback.addBias(y, bias);
+    }
+
+    @Override
+    public void add(Tensor y, Tensor x) {
+        fallback.add(y, x);
+    }
+
+    @Override
+    public void embedding(Tensor y, Tensor table, int[] ids) {
+        fallback.embedding(y, table, ids);
+    }
+
+    @Override
+    public void rmsNorm(Tensor y, Tensor x, Tensor weight, float epsilon) {
+        fallback.rmsNorm(y, x, weight, epsilon);
+    }
+
+    @Override
+    public void rope(Tensor y, Tensor x, RopeTable table, RopePairing pairing, int[] positions) {
+        fallback.rope(y, x, table, pairing, positions);
+    }
+
+    @Override
+    public void storeKv(KvView cache, int firstPosition, Tensor k, Tensor v) {
+        fallback.storeKv(cache, firstPosition, k, v);
+    }
+
+    @Override
+    public void attention(Tensor y, Tensor q, List<AttentionSpan> spans, float scale) {
+        fallback.attention(y, q, spans, scale);
+    }
+
+    @Override
+    public void swiGlu(Tensor y, Tensor gate, Tensor up) {
+        fallback.swiGlu(y, gate, up);
+    }
+
+    @Override
+    public void dequantize(Tensor y, Tensor x) {
+        fallback.dequantize(y, x);
+    }
+
+    @Override
+    public void quantize(Tensor y, Tensor x) {
+        fallback.quantize(y, x);
+    }
+
+    @Override
+    public void close() {
+        quantized.close();
+        fallback.close();
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
+    }
+
+}
