@@ -5,4 +5,7 @@ module dev.puna.kernels.x86 {
     requires static transitive org.jspecify;
     requires transitive dev.puna.kernels;
     requires dev.puna.assembler;
+
+    provides dev.puna.kernels.KernelsProvider with
+            dev.puna.kernels.x86.X86KernelsProvider;
 }

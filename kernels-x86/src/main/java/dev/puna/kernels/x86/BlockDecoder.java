@@ -3,6 +3,7 @@ package dev.puna.kernels.x86;
 import static dev.puna.assembler.Vec.zmm;
 
 import dev.puna.assembler.Assembler;
+import dev.puna.assembler.Gp32;
 import dev.puna.assembler.Mask;
 import dev.puna.assembler.Vec;
 import dev.puna.tensor.DType;
@@ -230,8 +231,8 @@ abstract class BlockDecoder {
             int lanes = 0xf;
             for (Mask mask : new Mask[] {Mask.K2, Mask.K3, Mask.K4}) {
                 lanes <<= 4;
-                a.mov(dev.puna.assembler.Gp32.R13D, lanes);
-                a.kmovw(mask, dev.puna.assembler.Gp32.R13D);
+                a.mov(Gp32.R13D, lanes);
+                a.kmovw(mask, Gp32.R13D);
             }
         }
 

@@ -29,7 +29,7 @@ final class Borrowed implements AutoCloseable {
     /** A tensor to write, which may also be read. */
     Tensor output(Tensor tensor) {
         Tensor reachable = input(tensor);
-        if (reachable != tensor) {
+        if (!tensor.data().isNative()) {
             outputs.add(new Copy(reachable, tensor));
         }
         return reachable;
@@ -39,13 +39,18 @@ final class Borrowed implements AutoCloseable {
         if (arena == null) {
             arena = Arena.ofShared();
         }
-        return new Tensor(arena.allocate(Math.max(like.data().byteSize(), 1), 64).asSlice(0, like.data().byteSize()), like.dtype(), like.shape());
+        return new Tensor(
+                arena.allocate(Math.max(like.data().byteSize(), 1), 64)
+                        .asSlice(0, like.data().byteSize()),
+                like.dtype(),
+                like.shape());
     }
 
     @Override
     public void close() {
         for (Copy copy : outputs) {
-            MemorySegment.copy(copy.from.data(), 0, copy.to.data(), 0, copy.to.data().byteSize());
+            MemorySegment.copy(
+                    copy.from.data(), 0, copy.to.data(), 0, copy.to.data().byteSize());
         }
         if (arena != null) {
             arena.close();

@@ -46,6 +46,7 @@ final class PanelTile {
     static final int MINIMA = 2;
     /** Bytes from one panel to the next; weights, scales and minima of a panel move together. */
     static final int PANEL_STRIDE = 3;
+
     static final int PANELS = 4;
     static final int GROUPS = 5;
     static final int Q = 6;
@@ -209,7 +210,10 @@ final class PanelTile {
         for (int token = 0; token < tokens; token++) {
             for (int side = 0; side < 2; side++) {
                 a.vcvtdq2ps(dot(token, side), dot(token, side));
-                a.vmulps(PRODUCT, side == 0 ? FIRST_SCALE : SECOND_SCALE, at(TOKEN_SCALES, token, 0).broadcast());
+                a.vmulps(
+                        PRODUCT,
+                        side == 0 ? FIRST_SCALE : SECOND_SCALE,
+                        at(TOKEN_SCALES, token, 0).broadcast());
                 a.vfmadd231ps(sum(token, side), dot(token, side), PRODUCT);
                 if (affine) {
                     a.vfmadd231ps(

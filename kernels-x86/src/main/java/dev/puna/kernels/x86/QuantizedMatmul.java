@@ -1,5 +1,6 @@
 package dev.puna.kernels.x86;
 
+import dev.puna.tensor.DType;
 import dev.puna.tensor.Tensor;
 import dev.puna.tensor.ThreadTeam;
 import java.lang.foreign.Arena;
@@ -46,7 +47,7 @@ final class QuantizedMatmul {
     private final ArgumentBlock[] arguments;
     private final Scratch activations;
     private final Scratch[] panels;
-    private final BlockDecoder[] decoders = new BlockDecoder[dev.puna.tensor.DType.values().length];
+    private final BlockDecoder[] decoders = new BlockDecoder[DType.values().length];
     private final long panelBudget;
 
     /** @param panelBudget bytes of unpacked weights that a thread keeps while all rows pass: half its own cache */
@@ -60,7 +61,7 @@ final class QuantizedMatmul {
         for (int i = 0; i < panels.length; i++) {
             panels[i] = new Scratch();
         }
-        for (dev.puna.tensor.DType dtype : dev.puna.tensor.DType.values()) {
+        for (DType dtype : DType.values()) {
             BlockDecoder.of(dtype).ifPresent(decoder -> decoders[dtype.ordinal()] = decoder);
         }
     }
@@ -93,18 +94,20 @@ final class QuantizedMatmul {
         long in = x.columns();
         int groupSize = decoder.scaledElements();
         long stride = QuantizedRows.stride(in, groupSize);
-        Activations out = new Activations(
-                activations.address(stride * x.rows()), in, groupSize, decoder.zeroPoint());
+        Activations out = new Activations(activations.address(stride * x.rows()), in, groupSize, decoder.zeroPoint());
         MemorySegment code = codes.get(new RowsKey(groupSize), () -> QuantizedRows.code(groupSize));
-        inRanges(x.rows(), in < 1 << 15 ? 4 : 1, (member, from, to) -> arguments[member]
-                .set(QuantizedRows.X, x.data().address() + from * x.rowBytes())
-                .set(QuantizedRows.X_STRIDE, x.rowBytes())
-                .set(QuantizedRows.OUT, out.q(from))
-                .set(QuantizedRows.OUT_STRIDE, stride)
-                .set(QuantizedRows.IN, in)
-                .set(QuantizedRows.ROWS, to - from)
-                .set(QuantizedRows.ZERO_POINT, out.zeroPoint)
-                .call(code));
+        inRanges(
+                x.rows(),
+                in < 1 << 15 ? 4 : 1,
+                (member, from, to) -> arguments[member]
+                        .set(QuantizedRows.X, x.data().address() + from * x.rowBytes())
+                        .set(QuantizedRows.X_STRIDE, x.rowBytes())
+                        .set(QuantizedRows.OUT, out.q(from))
+                        .set(QuantizedRows.OUT_STRIDE, stride)
+                        .set(QuantizedRows.IN, in)
+                        .set(QuantizedRows.ROWS, to - from)
+                        .set(QuantizedRows.ZERO_POINT, out.zeroPoint)
+                        .call(code));
         return out;
     }
 
@@ -138,8 +141,7 @@ final class QuantizedMatmul {
         for (int i = 0; i < ws.size(); i++) {
             BlockDecoder decoder = decoder(ws.get(i));
             if (rows < ROWS_FOR_PANELS || ws.get(i).rows() < SixteenRows.ROWS) {
-                vectorCodes[i] = codes.get(
-                        new VectorProductKey(decoder), () -> QuantizedVectorProduct.code(decoder));
+                vectorCodes[i] = codes.get(new VectorProductKey(decoder), () -> QuantizedVectorProduct.code(decoder));
             } else {
                 prepareTiles(decoder, rows);
             }

@@ -41,6 +41,7 @@ final class QuantizedVectorProduct {
     static final int SIXTEENS = 2;
     /** Blocks in a row of w. */
     static final int BLOCKS = 3;
+
     static final int Q = 4;
     static final int SCALES = 5;
     static final int STARTS = 6;

@@ -9,6 +9,7 @@ import static dev.puna.assembler.Gp64.RSI;
 import static dev.puna.assembler.Vec.zmm;
 
 import dev.puna.assembler.Assembler;
+import dev.puna.assembler.Gp32;
 import dev.puna.assembler.Gp64;
 import dev.puna.assembler.Mask;
 import dev.puna.assembler.Memory;
@@ -60,7 +61,7 @@ enum SixteenRows {
         a.lea(STRIDE_3, Memory.at(STRIDE, STRIDE, 2));
         a.lea(STRIDE_5, Memory.at(STRIDE, STRIDE, 4));
         a.lea(STRIDE_7, Memory.at(STRIDE_3, STRIDE, 4));
-        a.vpbroadcastd(ROW_OFFSETS, dev.puna.assembler.Gp32.ECX);
+        a.vpbroadcastd(ROW_OFFSETS, Gp32.ECX);
         a.vpmulld(ROW_OFFSETS, ROW_OFFSETS, a.constant(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
         if (this == HALVES) {
             a.vmovdqu64(LOW_INDEX, a.constant(0L, 1, 8, 9, 4, 5, 12, 13));

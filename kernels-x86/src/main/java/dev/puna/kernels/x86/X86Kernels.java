@@ -26,8 +26,8 @@ final class X86Kernels implements Kernels {
         for (int i = 0; i < arguments.length; i++) {
             arguments[i] = new ArgumentBlock(arena);
         }
-        this.quantized =
-                new QuantizedMatmul(threads, new CodeCache(arena), arguments, Math.max(processor.cacheBytes(2), 512 << 10) / 2);
+        this.quantized = new QuantizedMatmul(
+                threads, new CodeCache(arena), arguments, Math.max(processor.cacheBytes(2), 512 << 10) / 2);
     }
 
     @Override
@@ -51,16 +51,19 @@ final class X86Kernels implements Kernels {
         if (x.rows() == 0) {
             return;
         }
-        for (Tensor w : ws) {
-            if (!w.dtype().isQuantized() || x.columns() == 0) {
-                fallback.matmul(ys, x, ws);
-                return;
-            }
-        }
         try (Borrowed borrowed = new Borrowed()) {
-            List<Tensor> nativeYs = new ArrayList<>(ys.size());
-            ys.forEach(y -> nativeYs.add(borrowed.output(y)));
-            quantized.multiply(nativeYs, borrowed.input(x), ws.stream().map(borrowed::input).toList());
+            Tensor nativeX = borrowed.input(x);
+            List<Tensor> quantizedYs = new ArrayList<>(ys.size());
+            List<Tensor> quantizedWs = new ArrayList<>(ws.size());
+            for (int i = 0; i < ws.size(); i++) {
+                if (ws.get(i).dtype().isQuantized() && x.columns() > 0) {
+                    quantizedYs.add(borrowed.output(ys.get(i)));
+                    quantizedWs.add(borrowed.input(ws.get(i)));
+                } else {
+                    fallback.matmul(ys.get(i), x, ws.get(i));
+                }
+            }
+            quantized.multiply(quantizedYs, nativeX, quantizedWs);
         }
     }
 
@@ -122,5 +125,4 @@ final class X86Kernels implements Kernels {
             arena.close();
         }
     }
-
 }

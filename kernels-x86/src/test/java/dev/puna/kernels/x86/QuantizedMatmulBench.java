@@ -27,8 +27,7 @@ final class QuantizedMatmulBench {
             int threads = Integer.getInteger("threads", 2);
             try (ThreadTeam team = new ThreadTeam("t", threads);
                     Arena arena = Arena.ofShared();
-                    X86Kernels kernels =
-                            new X86Kernels(new ReferenceKernels(team), (Processor) Processor.detect())) {
+                    X86Kernels kernels = new X86Kernels(new ReferenceKernels(team), (Processor) Processor.detect())) {
                 int count = (int) (1_200_000_000L / dtype.byteSize((long) in * out));
                 Tensor[] ws = new Tensor[count];
                 Random random = new Random(1);

@@ -15,10 +15,13 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 class QuantizedMatmulTest {
     @ParameterizedTest
-    @EnumSource(names = {"Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS"})
+    @EnumSource(
+            names = {"Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS"
+            })
     void agreesWithTheReferenceWithinTheRoundingOfActivations(DType dtype) {
         Random random = new Random(1);
-        try (ThreadTeam team = new ThreadTeam("t", 2); Arena arena = Arena.ofShared();
+        try (ThreadTeam team = new ThreadTeam("t", 2);
+                Arena arena = Arena.ofShared();
                 X86Kernels kernels = new X86Kernels(new ReferenceKernels(team), (Processor) Processor.detect())) {
             int in = 1024;
             for (int out : new int[] {1, 15, 16, 17, 31, 32, 33, 100, 256}) {

@@ -1,0 +1,59 @@
+package dev.puna.kernels.x86;
+
+import dev.puna.assembler.Detection;
+import dev.puna.assembler.Feature;
+import dev.puna.assembler.Processor;
+import dev.puna.assembler.Refusal;
+import dev.puna.kernels.Kernels;
+import dev.puna.kernels.KernelsProvider;
+import dev.puna.kernels.ReferenceKernels;
+import dev.puna.tensor.ThreadTeam;
+import java.util.EnumSet;
+import java.util.Set;
+
+/** Machine code for processors with AVX-512 and its int8 dot product, assembled at run time. */
+public final class X86KernelsProvider implements KernelsProvider {
+    private static final Set<Feature> NEEDED = EnumSet.of(
+            Feature.AVX512F,
+            Feature.AVX512VL,
+            Feature.AVX512BW,
+            Feature.AVX512DQ,
+            Feature.AVX512VNNI,
+            Feature.FMA,
+            Feature.F16C,
+            Feature.BMI2);
+
+    /** For {@link java.util.ServiceLoader}. */
+    public X86KernelsProvider() {}
+
+    @Override
+    public String name() {
+        return "x86";
+    }
+
+    @Override
+    public int preference() {
+        return 30;
+    }
+
+    @Override
+    public Availability probe() {
+        return switch (Processor.detect()) {
+            case Refusal refusal -> new Availability.Refused(refusal.reason());
+            case Processor processor ->
+                processor.missing(NEEDED).isEmpty()
+                        ? new Availability.Available("AVX-512 with int8 dot products on " + processor.brand())
+                        : new Availability.Refused("the processor lacks " + processor.missing(NEEDED));
+        };
+    }
+
+    @Override
+    public Kernels create(ThreadTeam threads) {
+        Detection detection = Processor.detect();
+        if (!(detection instanceof Processor processor)
+                || !processor.missing(NEEDED).isEmpty()) {
+            throw new IllegalStateException("x86 kernels: " + probe());
+        }
+        return new X86Kernels(new ReferenceKernels(threads), processor);
+    }
+}
