@@ -99,9 +99,9 @@ final class Panel {
             int blockBytes = decoder.dtype().bytesPerBlock();
             a.add(SixteenRows.FIRST, blockBytes);
             a.add(SixteenRows.EIGHTH, blockBytes);
-            a.add(WEIGHTS_OUT, groups * GROUP_BYTES);
-            a.add(SCALES_OUT, groups * scaleBytes(decoder));
-            a.add(MINIMA_OUT, groups * scaleBytes(decoder));
+            a.add(WEIGHTS_OUT, (long) groups * GROUP_BYTES);
+            a.add(SCALES_OUT, (long) groups * scaleBytes(decoder));
+            a.add(MINIMA_OUT, (long) groups * scaleBytes(decoder));
             a.dec(BLOCK_COUNT);
             a.jne(block);
         });

@@ -152,9 +152,9 @@ final class PanelTile {
                 accumulate(a, tokens, affine, half);
             }
             a.add(PANEL_WEIGHTS, Panel.GROUP_BYTES);
-            a.add(PANEL_SCALES, halves * Panel.ROWS * Float.BYTES);
+            a.add(PANEL_SCALES, (long) halves * Panel.ROWS * Float.BYTES);
             if (affine) {
-                a.add(PANEL_MINIMA, halves * Panel.ROWS * Float.BYTES);
+                a.add(PANEL_MINIMA, (long) halves * Panel.ROWS * Float.BYTES);
             }
             a.add(TOKEN_Q, 32);
             a.add(TOKEN_SCALES, Float.BYTES);
