@@ -24,7 +24,11 @@ public final class ThreadTeam implements AutoCloseable {
         void run(long from, long to);
     }
 
-    private static final int SPINS = 20_000;
+    /** About a tenth of a millisecond: a decode step's pauses are shorter, a user's are longer. */
+    private static final int SPINS = 2_000;
+
+    /** How often to look before giving the processor away: not at all when members outnumber processors. */
+    private final int spinLimit;
 
     private final Member[] members;
     private volatile boolean closed;
@@ -35,6 +39,7 @@ public final class ThreadTeam implements AutoCloseable {
         if (size < 1) {
             throw new ConfigurationException("threads", size, "use at least 1");
         }
+        this.spinLimit = size <= Runtime.getRuntime().availableProcessors() ? SPINS : 0;
         this.members = new Member[size - 1];
         for (int i = 0; i < members.length; i++) {
             members[i] = new Member(name + "-" + (i + 1), i + 1);
@@ -85,7 +90,7 @@ public final class ThreadTeam implements AutoCloseable {
         for (Member member : members) {
             int spins = 0;
             while (member.done != current) {
-                if (++spins < SPINS) {
+                if (++spins < spinLimit) {
                     Thread.onSpinWait();
                 } else {
                     Thread.yield();
@@ -159,7 +164,7 @@ public final class ThreadTeam implements AutoCloseable {
                     if (closed) {
                         return;
                     }
-                    if (++spins < SPINS) {
+                    if (++spins < spinLimit) {
                         Thread.onSpinWait();
                     } else {
                         parked = true;

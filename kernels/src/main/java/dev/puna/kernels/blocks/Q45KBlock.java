@@ -1,5 +1,6 @@
 package dev.puna.kernels.blocks;
 
+import dev.puna.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -39,6 +40,24 @@ public final class Q45KBlock {
         return group < 4
                 ? Rows.u8(memory, scales + group + 4) & 63
                 : (Rows.u8(memory, scales + group + 4) >> 4) + 16 * (Rows.u8(memory, scales + group) >> 6);
+    }
+
+    /** The scales of all groups, group {@code g} in byte {@code g}; {@code scales} is the offset of the twelve bytes. */
+    public static long scales(MemorySegment memory, long scales) {
+        int first = memory.get(Tensor.I32_LE, scales);
+        int low = memory.get(Tensor.I32_LE, scales + 8) & 0x0F0F0F0F;
+        return together(first & 0x3F3F3F3F, low | ((first >>> 2) & 0x30303030));
+    }
+
+    /** The minima of all groups, group {@code g} in byte {@code g}; {@code scales} is the offset of the twelve bytes. */
+    public static long minima(MemorySegment memory, long scales) {
+        int second = memory.get(Tensor.I32_LE, scales + 4);
+        int low = (memory.get(Tensor.I32_LE, scales + 8) >>> 4) & 0x0F0F0F0F;
+        return together(second & 0x3F3F3F3F, low | ((second >>> 2) & 0x30303030));
+    }
+
+    private static long together(int low, int high) {
+        return low | ((long) high << 32);
     }
 
     static void decode4(MemorySegment memory, long offset, float[] y, int at) {
