@@ -2,11 +2,17 @@ package dev.puna.data.bench;
 
 import dev.puna.data.JsonlWriter;
 import dev.puna.data.ReadReport;
+import dev.puna.data.source.ArxivSource;
+import dev.puna.data.source.BooksSource;
+import dev.puna.data.source.CommonCrawlSource;
 import dev.puna.data.source.DocumentSource;
 import dev.puna.data.source.Fidelity;
 import dev.puna.data.source.GitHubSource;
+import dev.puna.data.source.JsonlSource;
 import dev.puna.data.source.Licences;
 import dev.puna.data.source.Split;
+import dev.puna.data.source.StackExchangeSource;
+import dev.puna.data.source.WikipediaSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +20,7 @@ import java.util.Enumeration;
 import java.util.Locale;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
+import org.apache.commons.compress.archivers.sevenz.SevenZFile;
 
 /**
  * Reads a dump with one thread, several times, to documents alone and to documents written as {@code .jsonl.zst}:
@@ -64,7 +71,15 @@ public final class SourceBenchmark {
     private static DocumentSource source(String name) {
         return switch (name) {
             case "github" -> new GitHubSource(GitHubSource.Rules.standard(Licences.any()), Fidelity.PAPER);
-            default -> throw new dev.puna.tensor.ConfigurationException("source", name, "use github");
+            case "wikipedia" -> new WikipediaSource();
+            case "stackexchange" -> new StackExchangeSource();
+            case "arxiv" -> new ArxivSource(Fidelity.PAPER);
+            case "books" -> new BooksSource();
+            case "commoncrawl" -> new CommonCrawlSource();
+            case "jsonl" -> new JsonlSource("jsonl");
+            default ->
+                throw new dev.puna.tensor.ConfigurationException(
+                        "source", name, "use github, wikipedia, stackexchange, arxiv, books, commoncrawl or jsonl");
         };
     }
 
@@ -79,6 +94,23 @@ public final class SourceBenchmark {
                 }
             }
             return total;
+        }
+        if (Files.isDirectory(file)) {
+            try (var walk = Files.walk(file)) {
+                return walk.filter(Files::isRegularFile)
+                        .mapToLong(p -> p.toFile().length())
+                        .sum();
+            }
+        }
+        if (name.endsWith(".7z")) {
+            try (SevenZFile archive =
+                    SevenZFile.builder().setFile(file.toFile()).get()) {
+                for (var entry : archive.getEntries()) {
+                    if (entry.getName().equals("Posts.xml")) {
+                        return entry.getSize();
+                    }
+                }
+            }
         }
         try (var in = dev.puna.data.Compression.open(file, new ReadReport())) {
             return in.transferTo(java.io.OutputStream.nullOutputStream());
