@@ -127,8 +127,8 @@ public record BooksSource() implements DocumentSource {
     private static boolean isEnd(String line) {
         String upper = line.strip().toUpperCase(Locale.ROOT);
         return (upper.startsWith("***") && upper.contains("END OF") && upper.contains("PROJECT GUTENBERG"))
-                || ((upper.startsWith("END OF THE PROJECT GUTENBERG")
-                        || upper.startsWith("END OF PROJECT GUTENBERG")
-                        || upper.startsWith("END OF THIS PROJECT GUTENBERG")));
+                || upper.startsWith("END OF THE PROJECT GUTENBERG")
+                || upper.startsWith("END OF PROJECT GUTENBERG")
+                || upper.startsWith("END OF THIS PROJECT GUTENBERG");
     }
 }

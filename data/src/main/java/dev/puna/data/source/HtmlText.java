@@ -51,7 +51,7 @@ final class HtmlText {
         StringBuilder out = new StringBuilder();
         out.append(page.title()).append('\n');
         Node node = page.body();
-        Node root = node;
+        int depth = 0;
         // By hand and not by recursion: a hostile page may nest a hundred thousand elements.
         while (node != null) {
             boolean descend = true;
@@ -74,19 +74,21 @@ final class HtmlText {
             }
             if (descend && node.childNodeSize() > 0) {
                 node = node.childNode(0);
+                depth++;
                 continue;
             }
-            while (node != root && node.nextSibling() == null) {
+            while (depth > 0 && node.nextSibling() == null) {
                 Node parent = node.parent();
                 if (parent == null) {
                     return out.toString();
                 }
                 node = parent;
+                depth--;
                 if (node instanceof Element element && BLOCKS.contains(element.normalName())) {
                     newline(out);
                 }
             }
-            if (node == root) {
+            if (depth == 0) {
                 break;
             }
             node = node.nextSibling();

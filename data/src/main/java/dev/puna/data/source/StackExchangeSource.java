@@ -63,7 +63,8 @@ public record StackExchangeSource(Fidelity fidelity, long sortBytes) implements 
             rows.put(site, number[0]);
         }
         return sites.stream()
-                .sorted(Comparator.comparingLong((Path p) -> -rows.get(p)).thenComparing(Path::toString))
+                .sorted(Comparator.comparingLong((Path p) -> -rows.getOrDefault(p, 0L))
+                        .thenComparing(Path::toString))
                 .limit(count)
                 .toList();
     }
