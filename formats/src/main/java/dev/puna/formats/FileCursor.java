@@ -6,6 +6,7 @@ import dev.puna.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -105,6 +106,28 @@ final class FileCursor {
             throw corruptAt(at, what + " of at most " + limit, Long.toUnsignedString(value));
         }
         return value;
+    }
+
+    /**
+     * Skips {@code count} texts, each behind its 64-bit length. Vocabularies have hundreds of thousands, and they are
+     * walked when nothing is compiled yet: a buffer is far cheaper there than a memory segment.
+     */
+    void skipTexts(long count) {
+        ByteBuffer window = bytes.asSlice(position, Math.min(remaining(), Integer.MAX_VALUE))
+                .asByteBuffer()
+                .order(ByteOrder.LITTLE_ENDIAN);
+        int limit = window.limit();
+        int at = 0;
+        for (long i = 0; i < count; i++) {
+            long length = at <= limit - Long.BYTES ? window.getLong(at) : -1;
+            if (length < 0 || length > limit - Long.BYTES - at) {
+                position += at;
+                require(Long.BYTES, "length of a text");
+                throw corrupt("a text within the file", Long.toUnsignedString(i64("length of a text")) + " bytes");
+            }
+            at += Long.BYTES + (int) length;
+        }
+        position += at;
     }
 
     MemorySegment slice(long count, String what) {

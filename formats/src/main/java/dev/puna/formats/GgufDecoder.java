@@ -83,9 +83,7 @@ final class GgufDecoder {
         if (elementType.isFixedSize()) {
             cursor.skip(count * elementType.minBytes(), "array elements");
         } else if (elementType == GgufType.STRING) {
-            for (long i = 0; i < count; i++) {
-                cursor.skip(cursor.count(Integer.MAX_VALUE - 8, "length of a text"), "a text");
-            }
+            cursor.skipTexts(count);
         } else {
             for (long i = 0; i < count; i++) {
                 array();

@@ -3,6 +3,8 @@ package dev.puna.formats;
 import dev.puna.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -156,9 +158,15 @@ public sealed interface GgufValue {
          * @throws IllegalStateException if this is no array of texts
          */
         public List<String> texts() {
+            requireElements(GgufType.STRING);
             List<String> texts = new ArrayList<>(size);
-            for (byte[] text : utf8()) {
-                texts.add(new String(text, StandardCharsets.UTF_8));
+            byte[] bytes = encoded.toArray(ValueLayout.JAVA_BYTE);
+            ByteBuffer lengths = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+            int at = 0;
+            for (int i = 0; i < size; i++) {
+                int length = (int) lengths.getLong(at);
+                texts.add(new String(bytes, at + Long.BYTES, length, StandardCharsets.UTF_8));
+                at += Long.BYTES + length;
             }
             return texts;
         }
@@ -171,12 +179,12 @@ public sealed interface GgufValue {
         public List<byte[]> utf8() {
             requireElements(GgufType.STRING);
             List<byte[]> texts = new ArrayList<>(size);
-            long at = 0;
+            byte[] bytes = encoded.toArray(ValueLayout.JAVA_BYTE);
+            ByteBuffer lengths = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+            int at = 0;
             for (int i = 0; i < size; i++) {
-                int length = Math.toIntExact(encoded.get(Tensor.I64_LE, at));
-                byte[] text = new byte[length];
-                MemorySegment.copy(encoded, ValueLayout.JAVA_BYTE, at + Long.BYTES, text, 0, length);
-                texts.add(text);
+                int length = (int) lengths.getLong(at);
+                texts.add(Arrays.copyOfRange(bytes, at + Long.BYTES, at + Long.BYTES + length));
                 at += Long.BYTES + length;
             }
             return texts;

@@ -1,9 +1,6 @@
 package dev.puna.formats.hub;
 
 import java.io.IOException;
-import java.net.ConnectException;
-import java.net.http.HttpTimeoutException;
-import java.nio.channels.UnresolvedAddressException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -47,7 +44,7 @@ public final class Hub {
         HubConnection.Listing listing;
         try {
             listing = connection.list(model);
-        } catch (ConnectException | HttpTimeoutException | UnresolvedAddressException e) {
+        } catch (HubConnection.UnreachableException e) {
             Optional<Path> cached = cached(model);
             if (cached.isPresent()) {
                 return cached.get();

@@ -77,6 +77,15 @@ final class HubConnection {
         }
     }
 
+    /** Nobody answers at the hub's address. */
+    static final class UnreachableException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        UnreachableException(IOException cause) {
+            super("nobody answers", cause);
+        }
+    }
+
     /** The hub asks to come again. */
     private static final class BusyException extends IOException {
         private static final long serialVersionUID = 1L;
@@ -371,7 +380,7 @@ final class HubConnection {
     private void waitOrGiveUp(String what, int next, IOException reason) throws IOException {
         if (next > settings.attempts()) {
             if (reason instanceof ConnectException || reason instanceof HttpTimeoutException) {
-                throw reason;
+                throw new UnreachableException(reason);
             }
             throw new HubException(
                     "cannot fetch " + what + " from " + settings.endpoint() + " after " + settings.attempts()
