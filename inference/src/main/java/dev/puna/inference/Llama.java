@@ -86,7 +86,13 @@ public final class Llama implements AutoCloseable {
         LlamaCheckpoint checkpoint = LlamaCheckpoint.open(path);
         ThreadTeam threads = new ThreadTeam("puna", options.threads());
         try {
-            return new Llama(checkpoint, threads, Kernels.open(options.kernels(), threads), options);
+            Kernels kernels = Kernels.open(options.kernels(), threads);
+            try {
+                return new Llama(checkpoint, threads, kernels, options);
+            } catch (RuntimeException e) {
+                kernels.close();
+                throw e;
+            }
         } catch (RuntimeException e) {
             threads.close();
             checkpoint.close();
@@ -367,7 +373,6 @@ public final class Llama implements AutoCloseable {
     /** Scores ids {@code [from, end)} in a sequence that begins with id {@code start}. */
     private void scoreWindow(
             int[] ids, int start, int end, int from, double[] logProbabilities, Cancellation cancellation) {
-        cached = NOTHING;
         int vocabulary = config().vocabularySize();
         try (KvCache keysAndValues = new KvCache(config(), cache.dtype());
                 Slab slab = new Slab(Slab.bytesFor(DType.F32, SCORED_ROWS, vocabulary))) {

@@ -106,7 +106,9 @@ class LlamaTest {
             assertThat(more.tokens()).isEqualTo(fresh.generate(longer, options).tokens());
             // scoring uses a cache of its own
             llama.score(prompt, 1, new Cancellation());
-            assertThat(llama.generate(prompt, options).tokens()).isEqualTo(first.tokens());
+            GenerationResult after = llama.generate(longer, options);
+            assertThat(after.timings().reusedTokens()).isEqualTo(longer.length - 1);
+            assertThat(after.tokens()).isEqualTo(more.tokens());
         }
     }
 
