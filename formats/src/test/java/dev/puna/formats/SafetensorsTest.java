@@ -159,6 +159,10 @@ class SafetensorsTest {
                 "{\"a\":{" + t + ",\"data_offsets\":[0,4]},\"b\":{" + t + ",\"data_offsets\":[0,4]}}",
                 "{\"a\":{" + t + ",\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"U8\",\"shape\":[2],"
                         + "\"data_offsets\":[2,4]}}",
+                "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},"
+                        + "\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}}",
+                "{\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,3]},"
+                        + "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}",
                 "{\"a\":{\"dtype\":\"U9\",\"shape\":[4],\"data_offsets\":[0,4]}}",
                 "{\"a\":{\"dtype\":8,\"shape\":[4],\"data_offsets\":[0,4]}}",
                 "{\"a\":{\"dtype\":\"U8\",\"shape\":[2.0,2],\"data_offsets\":[0,4]}}",
