@@ -3,7 +3,11 @@
 module dev.puna.cli {
     requires static transitive org.jspecify;
     requires dev.puna.inference;
-    requires info.picocli;
     requires org.jline;
     requires tools.jackson.databind;
+    // Only to measure the machine; the launcher adds it where that is asked for.
+    requires static jdk.incubator.vector;
+
+    opens dev.puna.cli to
+            tools.jackson.databind;
 }

@@ -1,0 +1,196 @@
+package dev.puna.cli;
+
+import dev.puna.kernels.KernelsChoice;
+import dev.puna.tensor.ConfigurationException;
+import dev.puna.tensor.CorruptFileException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+
+/** Takes the arguments to a verb, and what a verb throws to one line and an exit status. */
+final class Program {
+    static final String VERSION = "0.1.0";
+
+    static final int OK = 0;
+    /** It failed. */
+    static final int FAILED = 1;
+    /** Something impossible was asked for. */
+    static final int IMPOSSIBLE = 2;
+
+    private final Terminal terminal;
+
+    Program(Terminal terminal) {
+        this.terminal = terminal;
+    }
+
+    int run(String... args) {
+        List<String> words = Arrays.asList(args);
+        if (words.isEmpty()) {
+            terminal.err().print(help(""));
+            return IMPOSSIBLE;
+        }
+        switch (words.getFirst()) {
+            case "--version", "version" -> {
+                terminal.out().println("puna " + VERSION + " (Java " + Runtime.version() + ")");
+                return OK;
+            }
+            case "--help", "-h", "help" -> {
+                terminal.out().print(help(""));
+                return OK;
+            }
+            case "--tier" -> { // for the launcher
+                terminal.out()
+                        .println(KernelsChoice.onThisMachine(KernelsChoice.AUTO)
+                                .chosen()
+                                .name());
+                return OK;
+            }
+            case "--rehearse" -> { // for the launcher
+                return Rehearsal.run();
+            }
+            default -> {
+                return runVerb(words);
+            }
+        }
+    }
+
+    private int runVerb(List<String> words) {
+        for (Verbs entry : Verbs.values()) {
+            List<String> name = entry.wordList();
+            if (words.size() >= name.size() && words.subList(0, name.size()).equals(name)) {
+                return runVerb(entry, words.subList(name.size(), words.size()));
+            }
+        }
+        String first = words.getFirst();
+        if (Arrays.stream(Verbs.values()).anyMatch(entry -> entry.words.startsWith(first + " "))) {
+            boolean helpWanted = words.size() > 1
+                    && (words.get(1).equals("--help") || words.get(1).equals("-h"));
+            (helpWanted ? terminal.out() : terminal.err()).print(help(first + " "));
+            return helpWanted ? OK : IMPOSSIBLE;
+        }
+        List<String> known = new ArrayList<>();
+        for (Verbs entry : Verbs.values()) {
+            known.add(entry.wordList().getFirst());
+        }
+        error((first.startsWith("-") ? "unknown option '" : "unknown verb '") + first + "'" + Similar.hint(first, known)
+                + " (puna --help lists them)");
+        return IMPOSSIBLE;
+    }
+
+    private int runVerb(Verbs entry, List<String> words) {
+        Verb verb = entry.maker.apply(terminal);
+        try {
+            verb.options.parse(words);
+            if (verb.options.helpWanted()) {
+                terminal.out().print(help(entry, verb));
+            } else {
+                verb.run();
+            }
+            return OK;
+        } catch (Exception e) {
+            return report(entry, e);
+        } catch (OutOfMemoryError e) {
+            error("out of memory: the heap may take "
+                    + Quantity.bytes(Runtime.getRuntime().maxMemory())
+                    + "; give it more with PUNA_JAVA_OPTS=-Xmx…, or use a smaller model or context");
+            return FAILED;
+        }
+    }
+
+    /** The verbs whose words begin with {@code prefix}. */
+    private String help(String prefix) {
+        StringBuilder text = new StringBuilder();
+        text.append("Usage: puna ").append(prefix).append("VERB\n\n");
+        if (prefix.isEmpty()) {
+            text.append("The LLaMA stack for the JVM.\n\n");
+        }
+        for (Verbs entry : Verbs.values()) {
+            if (entry.words.startsWith(prefix)) {
+                text.append(String.format(Locale.ROOT, "  %-18s %s%n", entry.words, entry.summary));
+            }
+        }
+        text.append("\n  puna VERB --help   options and examples of a verb\n");
+        if (prefix.isEmpty()) {
+            text.append("  puna --version     the versions of Puna and of Java\n\n");
+            text.append("MODEL is a Hugging Face directory, a .gguf file, a directory of Meta's, or owner/name\n");
+            text.append("on the Hugging Face hub.\n");
+        }
+        return text.toString();
+    }
+
+    private String help(Verbs entry, Verb verb) {
+        StringBuilder text = new StringBuilder();
+        text.append(verb.options.usage(entry.words)).append("\n\n");
+        text.append(entry.summary.substring(0, 1).toUpperCase(Locale.ROOT))
+                .append(entry.summary.substring(1))
+                .append(".\n\n");
+        text.append(verb.options.table(Math.clamp(terminal.columns(), 60, 100)));
+        text.append("\nExamples:\n");
+        for (String example : verb.examples()) {
+            text.append("  ").append(example).append('\n');
+        }
+        return text.toString();
+    }
+
+    private int report(Verbs entry, Exception failure) {
+        debug(failure);
+        return switch (failure) {
+            case UsageException e -> {
+                error(entry.words + ": " + e.getMessage() + " (see 'puna " + entry.words + " --help')");
+                yield IMPOSSIBLE;
+            }
+            case ConfigurationException e -> {
+                error(e.getMessage());
+                yield IMPOSSIBLE;
+            }
+            case CorruptFileException e -> {
+                error(e.getMessage());
+                yield FAILED;
+            }
+            case NoSuchFileException e -> {
+                error(e.getFile() + ": no such file or directory");
+                yield IMPOSSIBLE;
+            }
+            case AccessDeniedException e -> {
+                error(e.getFile() + ": permission denied");
+                yield IMPOSSIBLE;
+            }
+            case FileAlreadyExistsException e -> {
+                error(e.getFile() + ": exists already; choose another name or remove it first");
+                yield IMPOSSIBLE;
+            }
+            case FileSystemException e -> {
+                error(e.getFile() + ": " + (e.getReason() == null ? "cannot be read or written" : e.getReason()));
+                yield FAILED;
+            }
+            case UncheckedIOException e -> report(entry, e.getCause());
+            case IOException e -> {
+                error(e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage());
+                yield FAILED;
+            }
+            default -> {
+                error("internal error: " + failure + " (PUNA_DEBUG=1 shows where)");
+                yield FAILED;
+            }
+        };
+    }
+
+    private void error(String message) {
+        terminal.out().flush();
+        terminal.err().println(terminal.errColor(Terminal.Color.RED, "puna:") + " " + message.strip());
+    }
+
+    private void debug(Exception failure) {
+        String wanted = System.getenv("PUNA_DEBUG");
+        if (wanted != null && !wanted.isEmpty() && !wanted.equals("0")) {
+            failure.printStackTrace(terminal.err());
+        }
+    }
+}

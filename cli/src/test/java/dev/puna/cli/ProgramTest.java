@@ -1,0 +1,63 @@
+package dev.puna.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+final class ProgramTest {
+    @Test
+    void helpListsTheVerbsInTheOrderOfTheWay() {
+        Session session = Session.of("--help");
+        assertThat(session.status()).isZero();
+        assertThat(session.err()).isEmpty();
+        int[] places = Arrays.stream(Verbs.values())
+                .mapToInt(verb -> session.out().indexOf("  " + verb.words + " "))
+                .toArray();
+        assertThat(places).isSorted().allMatch(place -> place >= 0);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Verbs.class)
+    void everyVerbHasHelpWithExamplesThatBeginWithItself(Verbs verb) {
+        String[] words = (verb.words + " --help").split(" ");
+        Session session = Session.of(words);
+        assertThat(session.status()).isZero();
+        assertThat(session.out())
+                .startsWith("Usage: puna " + verb.words)
+                .contains("Examples:\n")
+                .contains("\n  puna " + verb.words);
+        assertThat(session.out().lines()).allMatch(line -> line.length() <= 100, "fits a terminal");
+    }
+
+    @Test
+    void withoutAVerbTheHelpGoesToStandardError() {
+        Session session = Session.of();
+        assertThat(session.status()).isEqualTo(2);
+        assertThat(session.out()).isEmpty();
+        assertThat(session.err()).startsWith("Usage: puna VERB");
+    }
+
+    @Test
+    void aMistypedVerbIsRefusedWithASuggestion() {
+        Session session = Session.of("docter");
+        assertThat(session.status()).isEqualTo(2);
+        assertThat(session.err())
+                .isEqualTo("puna: unknown verb 'docter'; did you mean 'doctor'? (puna --help lists them)\n");
+    }
+
+    @Test
+    void versionNamesPunaAndJava() {
+        assertThat(Session.of("--version").out()).matches("puna \\d+\\.\\d+\\.\\d+ \\(Java 25.*\\)\n");
+    }
+
+    @Test
+    void anUnknownTierIsRefusedByName() {
+        Session session = Session.of("doctor", "--kernels", "quantum");
+        assertThat(session.status()).isEqualTo(2);
+        assertThat(session.err()).startsWith("puna: kernels=quantum: use one of: auto");
+        assertThat(session.err().lines()).hasSize(1);
+    }
+}
