@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 
 /** Takes the arguments to a verb, and what a verb throws to one line and an exit status. */
 final class Program {
@@ -36,47 +37,38 @@ final class Program {
             terminal.err().print(help(""));
             return IMPOSSIBLE;
         }
-        switch (words.getFirst()) {
-            case "--version", "version" -> {
-                terminal.out().println("puna " + VERSION + " (Java " + Runtime.version() + ")");
-                return OK;
-            }
-            case "--help", "-h", "help" -> {
-                terminal.out().print(help(""));
-                return OK;
-            }
-            case "--tier" -> { // for the launcher
-                terminal.out()
-                        .println(KernelsChoice.onThisMachine(KernelsChoice.AUTO)
-                                .chosen()
-                                .name());
-                return OK;
-            }
-            case "--rehearse" -> { // for the launcher
-                return Rehearsal.run();
-            }
-            default -> {
-                return runVerb(words);
-            }
-        }
+        return switch (words.getFirst()) {
+            case "--version" -> print("puna " + VERSION + " (Java " + Runtime.version() + ")\n");
+            case "--help", "-h", "help" -> print(help(""));
+            // The next two are for the launcher.
+            case "--tier" ->
+                print(KernelsChoice.onThisMachine(KernelsChoice.AUTO).chosen().name() + "\n");
+            case "--rehearse" -> Rehearsal.run();
+            default -> runVerb(words);
+        };
+    }
+
+    private int print(String text) {
+        terminal.out().print(text);
+        return OK;
     }
 
     private int runVerb(List<String> words) {
-        for (Verbs entry : Verbs.values()) {
+        for (VerbEntry entry : VerbEntry.ALL) {
             List<String> name = entry.wordList();
             if (words.size() >= name.size() && words.subList(0, name.size()).equals(name)) {
                 return runVerb(entry, words.subList(name.size(), words.size()));
             }
         }
         String first = words.getFirst();
-        if (Arrays.stream(Verbs.values()).anyMatch(entry -> entry.words.startsWith(first + " "))) {
+        if (VerbEntry.ALL.stream().anyMatch(entry -> entry.words().startsWith(first + " "))) {
             boolean helpWanted = words.size() > 1
                     && (words.get(1).equals("--help") || words.get(1).equals("-h"));
             (helpWanted ? terminal.out() : terminal.err()).print(help(first + " "));
             return helpWanted ? OK : IMPOSSIBLE;
         }
         List<String> known = new ArrayList<>();
-        for (Verbs entry : Verbs.values()) {
+        for (VerbEntry entry : VerbEntry.ALL) {
             known.add(entry.wordList().getFirst());
         }
         error((first.startsWith("-") ? "unknown option '" : "unknown verb '") + first + "'" + Similar.hint(first, known)
@@ -84,8 +76,8 @@ final class Program {
         return IMPOSSIBLE;
     }
 
-    private int runVerb(Verbs entry, List<String> words) {
-        Verb verb = entry.maker.apply(terminal);
+    private int runVerb(VerbEntry entry, List<String> words) {
+        Verb verb = entry.maker().apply(terminal);
         try {
             verb.options.parse(words);
             if (verb.options.helpWanted()) {
@@ -111,9 +103,9 @@ final class Program {
         if (prefix.isEmpty()) {
             text.append("The LLaMA stack for the JVM.\n\n");
         }
-        for (Verbs entry : Verbs.values()) {
-            if (entry.words.startsWith(prefix)) {
-                text.append(String.format(Locale.ROOT, "  %-18s %s%n", entry.words, entry.summary));
+        for (VerbEntry entry : VerbEntry.ALL) {
+            if (entry.words().startsWith(prefix)) {
+                text.append(String.format(Locale.ROOT, "  %-18s %s%n", entry.words(), entry.summary()));
             }
         }
         text.append("\n  puna VERB --help   options and examples of a verb\n");
@@ -125,11 +117,11 @@ final class Program {
         return text.toString();
     }
 
-    private String help(Verbs entry, Verb verb) {
+    private String help(VerbEntry entry, Verb verb) {
         StringBuilder text = new StringBuilder();
-        text.append(verb.options.usage(entry.words)).append("\n\n");
-        text.append(entry.summary.substring(0, 1).toUpperCase(Locale.ROOT))
-                .append(entry.summary.substring(1))
+        text.append(verb.options.usage(entry.words())).append("\n\n");
+        text.append(entry.summary().substring(0, 1).toUpperCase(Locale.ROOT))
+                .append(entry.summary().substring(1))
                 .append(".\n\n");
         text.append(verb.options.table(Math.clamp(terminal.columns(), 60, 100)));
         text.append("\nExamples:\n");
@@ -139,47 +131,33 @@ final class Program {
         return text.toString();
     }
 
-    private int report(Verbs entry, Exception failure) {
+    private int report(VerbEntry entry, Exception failure) {
         debug(failure);
         return switch (failure) {
-            case UsageException e -> {
-                error(entry.words + ": " + e.getMessage() + " (see 'puna " + entry.words + " --help')");
-                yield IMPOSSIBLE;
-            }
-            case ConfigurationException e -> {
-                error(e.getMessage());
-                yield IMPOSSIBLE;
-            }
-            case CorruptFileException e -> {
-                error(e.getMessage());
-                yield FAILED;
-            }
-            case NoSuchFileException e -> {
-                error(e.getFile() + ": no such file or directory");
-                yield IMPOSSIBLE;
-            }
-            case AccessDeniedException e -> {
-                error(e.getFile() + ": permission denied");
-                yield IMPOSSIBLE;
-            }
-            case FileAlreadyExistsException e -> {
-                error(e.getFile() + ": exists already; choose another name or remove it first");
-                yield IMPOSSIBLE;
-            }
-            case FileSystemException e -> {
-                error(e.getFile() + ": " + (e.getReason() == null ? "cannot be read or written" : e.getReason()));
-                yield FAILED;
-            }
-            case UncheckedIOException e -> report(entry, e.getCause());
-            case IOException e -> {
-                error(e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage());
-                yield FAILED;
-            }
-            default -> {
-                error("internal error: " + failure + " (PUNA_DEBUG=1 shows where)");
-                yield FAILED;
-            }
+            case UsageException e ->
+                refused(IMPOSSIBLE, entry.words() + ": " + message(e) + " (see 'puna " + entry.words() + " --help')");
+            case ConfigurationException e -> refused(IMPOSSIBLE, message(e));
+            case CorruptFileException e -> refused(FAILED, message(e));
+            case NoSuchFileException e -> refused(IMPOSSIBLE, e.getFile() + ": no such file or directory");
+            case AccessDeniedException e -> refused(IMPOSSIBLE, e.getFile() + ": permission denied");
+            case FileAlreadyExistsException e ->
+                refused(IMPOSSIBLE, e.getFile() + ": exists already; choose another name or remove it first");
+            case FileSystemException e ->
+                refused(FAILED, e.getFile() + ": " + Objects.requireNonNullElse(e.getReason(), "cannot be used"));
+            case UncheckedIOException e when e.getCause() != null -> report(entry, e.getCause());
+            case IOException e -> refused(FAILED, message(e));
+            default -> refused(FAILED, "internal error: " + failure + " (PUNA_DEBUG=1 shows where)");
         };
+    }
+
+    private static String message(Exception failure) {
+        return Objects.requireNonNullElse(
+                failure.getMessage(), failure.getClass().getSimpleName());
+    }
+
+    private int refused(int status, String message) {
+        error(message);
+        return status;
     }
 
     private void error(String message) {

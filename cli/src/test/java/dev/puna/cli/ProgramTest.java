@@ -2,33 +2,37 @@ package dev.puna.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 final class ProgramTest {
+    static List<VerbEntry> verbs() {
+        return VerbEntry.ALL;
+    }
+
     @Test
     void helpListsTheVerbsInTheOrderOfTheWay() {
         Session session = Session.of("--help");
         assertThat(session.status()).isZero();
         assertThat(session.err()).isEmpty();
-        int[] places = Arrays.stream(Verbs.values())
-                .mapToInt(verb -> session.out().indexOf("  " + verb.words + " "))
+        int[] places = VerbEntry.ALL.stream()
+                .mapToInt(verb -> session.out().indexOf("  " + verb.words() + " "))
                 .toArray();
         assertThat(places).isSorted().allMatch(place -> place >= 0);
     }
 
     @ParameterizedTest
-    @EnumSource(Verbs.class)
-    void everyVerbHasHelpWithExamplesThatBeginWithItself(Verbs verb) {
-        String[] words = (verb.words + " --help").split(" ");
+    @MethodSource("verbs")
+    void everyVerbHasHelpWithExamplesThatBeginWithItself(VerbEntry verb) {
+        String[] words = (verb.words() + " --help").split(" ");
         Session session = Session.of(words);
         assertThat(session.status()).isZero();
         assertThat(session.out())
-                .startsWith("Usage: puna " + verb.words)
+                .startsWith("Usage: puna " + verb.words())
                 .contains("Examples:\n")
-                .contains("\n  puna " + verb.words);
+                .contains("\n  puna " + verb.words());
         assertThat(session.out().lines()).allMatch(line -> line.length() <= 100, "fits a terminal");
     }
 
