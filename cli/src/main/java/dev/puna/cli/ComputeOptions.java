@@ -4,6 +4,7 @@ import dev.puna.cli.Options.Value;
 import dev.puna.kernels.Kernels;
 import dev.puna.kernels.KernelsChoice;
 import dev.puna.tensor.ThreadTeam;
+import java.util.Optional;
 
 /** On what a verb computes: the options of every verb with a model. */
 final class ComputeOptions {
@@ -20,9 +21,18 @@ final class ComputeOptions {
                 "--threads", "N", "Threads to compute on; results do not depend on it. Default: every processor.", 1);
     }
 
+    int threads() {
+        return threads.or(Runtime.getRuntime().availableProcessors());
+    }
+
+    /** The tier that was named on the command line. */
+    Optional<String> kernels() {
+        return kernels.value();
+    }
+
     /** A team of the wanted size; the caller closes it. */
     ThreadTeam openTeam() {
-        return new ThreadTeam("puna", threads.or(Runtime.getRuntime().availableProcessors()));
+        return new ThreadTeam("puna", threads());
     }
 
     KernelsChoice choice() {
