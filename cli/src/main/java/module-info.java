@@ -5,8 +5,7 @@ module dev.puna.cli {
     requires dev.puna.inference;
     requires org.jline;
     requires tools.jackson.databind;
-    // Only to measure the machine; the launcher adds it where that is asked for.
-    requires static jdk.incubator.vector;
+    requires dev.puna.assembler; // measures the machine
 
     opens dev.puna.cli to
             tools.jackson.databind;

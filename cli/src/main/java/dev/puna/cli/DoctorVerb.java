@@ -1,6 +1,7 @@
 package dev.puna.cli;
 
 import dev.puna.cli.Options.Value;
+import dev.puna.cli.Peaks.Limit;
 import dev.puna.kernels.KernelsChoice;
 import dev.puna.kernels.KernelsChoice.Candidate;
 import dev.puna.kernels.KernelsProvider.Availability.Available;
@@ -103,25 +104,11 @@ final class DoctorVerb extends Verb {
             line(first ? "kernels" : "", String.format(Locale.ROOT, "%s %-10s", mark, tier.name()) + tier.detail());
             first = false;
         }
-        Peaks peaks = report.peaks();
-        line(
-                "peaks",
-                "multiply-add fp32  "
-                        + (peaks.fp32GigaflopsOneThread() == 0
-                                ? "not measured: needs the Vector API"
-                                : pair(
-                                        peaks.fp32GigaflopsOneThread(),
-                                        peaks.fp32GigaflopsAllThreads(),
-                                        "GFLOP/s",
-                                        peaks.threads())));
-        line(
-                "",
-                "reading memory     "
-                        + pair(
-                                peaks.readGigabytesOneThread(),
-                                peaks.readGigabytesAllThreads(),
-                                "GB/s",
-                                peaks.threads()));
+        first = true;
+        for (Limit limit : report.peaks().limits()) {
+            line(first ? "peaks" : "", String.format(Locale.ROOT, "%-18s", limit.work()) + figures(limit, report.peaks()));
+            first = false;
+        }
         line(
                 "memory",
                 Quantity.bytes(report.memory().totalBytes()) + ", "
@@ -135,9 +122,11 @@ final class DoctorVerb extends Verb {
         line("", report.java().home());
     }
 
-    private static String pair(double one, double all, String unit, int threads) {
-        String text = Quantity.rate(one) + " " + unit + " on one thread";
-        return threads == 1 ? text : text + ", " + Quantity.rate(all) + " on " + threads;
+    private static String figures(Limit limit, Peaks peaks) {
+        String all = Quantity.rate(limit.allThreads()) + " " + limit.unit() + " on " + threads(peaks.threads());
+        return peaks.threads() == 1 || limit.oneThread() == 0
+                ? all
+                : all + ", " + Quantity.rate(limit.oneThread()) + " on one";
     }
 
     private static String threads(int count) {

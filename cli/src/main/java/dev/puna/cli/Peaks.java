@@ -1,79 +1,67 @@
 package dev.puna.cli;
 
+import dev.puna.assembler.MeasuredPeaks;
+import dev.puna.assembler.MeasuredPeaks.Work;
+import dev.puna.kernels.MachinePeaks;
 import dev.puna.tensor.ThreadTeam;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 
 /**
  * What this machine can do at most, measured now: every figure that is shown stands beside these. Clocks, neighbours and
  * power limits change them from minute to minute, so they are never kept.
  *
- * @param fp32GigaflopsOneThread multiply-adds in registers, two operations each; 0 if it could not be measured
- * @param fp32GigaflopsAllThreads the same on every thread of the team
- * @param readGigabytesOneThread reading memory once from end to end, 10⁹ bytes a second
- * @param readGigabytesAllThreads the same, every thread its own part
+ * @param threads how many work together
+ * @param limits arithmetic, the reading of memory last
  */
-record Peaks(
-        int threads,
-        double fp32GigaflopsOneThread,
-        double fp32GigaflopsAllThreads,
-        double readGigabytesOneThread,
-        double readGigabytesAllThreads) {
+record Peaks(int threads, List<Limit> limits) {
+    /**
+     * One limit.
+     *
+     * @param work what was measured
+     * @param unit of the figures
+     * @param oneThread what one thread reached; 0 if only all were measured
+     * @param allThreads what all reached at the same time
+     */
+    record Limit(String work, String unit, double oneThread, double allThreads) {}
 
-    private static final int ROUNDS = 5;
-
-    /** Measures for about two seconds. Reads at most an eighth of the machine's memory, and one GiB at most. */
+    /** Measures for some seconds: assembled loops where the processor takes them, else the JDK's Vector API. */
     static Peaks measure(ThreadTeam team) {
-        PeakLoops loops = PeakLoops.forThisJvm();
-        double flopsOne = 0;
-        double flopsAll = 0;
-        if (loops.multipliesAtFullWidth()) {
-            flopsOne = gigaflops(loops, team, 1);
-            flopsAll = team.size() == 1 ? flopsOne : gigaflops(loops, team, team.size());
+        List<Limit> limits = new ArrayList<>();
+        if (dev.puna.assembler.Processor.detect() instanceof dev.puna.assembler.Processor processor) {
+            for (MeasuredPeaks.Peak peak : MeasuredPeaks.measure(processor, team.size())) {
+                limits.add(limit(peak));
+            }
         }
-        try (Arena arena = Arena.ofShared()) {
-            long bytes = Math.clamp(Memory.ofThisMachine().totalBytes() / 8, 64L << 20, 1L << 30) & -4096L;
-            MemorySegment memory = arena.allocate(bytes, 4096);
-            // Pages that were never written are all the same page of zeros.
-            team.forRange(
-                    bytes, 4096, (from, to) -> memory.asSlice(from, to - from).fill((byte) 1));
-            double readOne = gigabytes(loops, team, memory, 1);
-            double readAll = team.size() == 1 ? readOne : gigabytes(loops, team, memory, team.size());
-            return new Peaks(team.size(), flopsOne, flopsAll, readOne, readAll);
+        if (limits.isEmpty()) {
+            MachinePeaks peaks = MachinePeaks.measure(team);
+            limits.add(new Limit("fp32 multiply-add", "GFLOP/s", peaks.gigaflopsOneThread(), peaks.gigaflopsAllThreads()));
+            limits.add(new Limit("reading memory", "GB/s", peaks.gigabytesPerSecondOneThread(), peaks.gigabytesPerSecondAllThreads()));
         }
+        return new Peaks(team.size(), List.copyOf(limits));
     }
 
-    private static double gigaflops(PeakLoops loops, ThreadTeam team, int members) {
-        long steps = 200_000;
-        float[] sinks = new float[team.size() * 16];
-        double best = 0;
-        for (int round = 0; round < ROUNDS + 3; round++) { // the first ones meet the interpreter
-            long begin = System.nanoTime();
-            team.run((member, size) -> {
-                if (member < members) {
-                    sinks[member * 16] += loops.multiplyAdd(steps);
-                }
-            });
-            best = Math.max(best, (double) loops.flops(steps) * members / (System.nanoTime() - begin));
+    /** Reading memory on all threads, in 10⁹ bytes a second, measured in this moment. */
+    static double gigabytesPerSecond(ThreadTeam team) {
+        Optional<MeasuredPeaks.Peak> read = Optional.empty();
+        if (dev.puna.assembler.Processor.detect() instanceof dev.puna.assembler.Processor processor) {
+            read = MeasuredPeaks.measure(processor, Work.READ, team.size());
         }
-        return best;
+        return read.map(MeasuredPeaks.Peak::together)
+                .orElseGet(() -> MachinePeaks.measure(team).gigabytesPerSecondAllThreads());
     }
 
-    private static double gigabytes(PeakLoops loops, ThreadTeam team, MemorySegment memory, int members) {
-        long bytes = memory.byteSize();
-        long[] sinks = new long[team.size() * 8];
-        double best = 0;
-        for (int round = 0; round < ROUNDS; round++) {
-            long begin = System.nanoTime();
-            team.run((member, size) -> {
-                if (member < members) {
-                    long from = bytes / 4096 * member / members * 4096;
-                    long to = bytes / 4096 * (member + 1) / members * 4096;
-                    sinks[member * 8] ^= loops.read(memory, from, to);
-                }
-            });
-            best = Math.max(best, (double) bytes / (System.nanoTime() - begin));
-        }
-        return best;
+    private static Limit limit(MeasuredPeaks.Peak peak) {
+        return new Limit(peak.work().title(), peak.work().unit(), peak.alone(), peak.together());
+    }
+
+    /** The largest figure on all threads of a work whose name begins so; 0 if it was not measured. */
+    double allThreads(String work) {
+        return limits.stream()
+                .filter(limit -> limit.work().startsWith(work))
+                .mapToDouble(Limit::allThreads)
+                .max()
+                .orElse(0);
     }
 }
