@@ -34,14 +34,15 @@ final class BenchInferenceVerb extends Verb {
             "--random",
             "PRESET",
             "Measure random weights of this shape: "
-                    + Arrays.stream(LlamaPreset.values()).map(LlamaPreset::spelling).collect(Collectors.joining(", "))
+                    + Arrays.stream(LlamaPreset.values())
+                            .map(LlamaPreset::spelling)
+                            .collect(Collectors.joining(", "))
                     + ".");
     private final Value<String> quantize =
             options.text("--quantize", "TYPE", "The type of random weights. Default: Q8_0.");
     private final Value<Integer> prompt = options.integer("--prompt", "N", "Tokens of the prompt. Default: 512.", 2);
     private final Value<Integer> tokens = options.integer("--tokens", "N", "Tokens to generate. Default: 64.", 2);
-    private final Value<Integer> runs =
-            options.integer("--runs", "N", "How often; the best counts. Default: 3.", 1);
+    private final Value<Integer> runs = options.integer("--runs", "N", "How often; the best counts. Default: 3.", 1);
     private final Value<Boolean> json = options.flag("--json", "Print one JSON document.");
     private final ModelOption.CacheOptions cache = new ModelOption.CacheOptions(options);
     private final ComputeOptions compute = new ComputeOptions(options);
@@ -217,7 +218,11 @@ final class BenchInferenceVerb extends Verb {
             line(
                     "peak",
                     String.format(
-                            Locale.ROOT, "%-20s %9s %s", limit.work(), Quantity.rate(limit.allThreads()), limit.unit()));
+                            Locale.ROOT,
+                            "%-20s %9s %s",
+                            limit.work(),
+                            Quantity.rate(limit.allThreads()),
+                            limit.unit()));
         }
         line(
                 "prefill",

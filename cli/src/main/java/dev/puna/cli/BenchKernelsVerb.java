@@ -73,6 +73,8 @@ final class BenchKernelsVerb extends Verb {
                 .filter(dtype -> dtype.name().equalsIgnoreCase(name))
                 .findFirst()
                 .orElseThrow(() -> new ConfigurationException(
-                        "type", name, "use one of " + KernelBench.weightTypes().toString().replaceAll("[\\[\\]]", "")));
+                        "type",
+                        name,
+                        "use one of " + KernelBench.weightTypes().toString().replaceAll("[\\[\\]]", "")));
     }
 }

@@ -23,8 +23,7 @@ import java.util.Optional;
  * message. Ctrl-C stops the answer and not the program.
  */
 final class ChatVerb extends Verb {
-    private static final String HELP =
-            """
+    private static final String HELP = """
             /reset          forget the conversation
             /system TEXT    say what the model is; without TEXT, take that away
             /save FILE      write the conversation as JSON
@@ -97,7 +96,8 @@ final class ChatVerb extends Verb {
                 terminal.err()
                         .println(terminal.errColor(
                                 Terminal.Color.FAINT,
-                                "[cut after " + result.tokens().size() + " tokens: --max-tokens, or the context is full]"));
+                                "[cut after " + result.tokens().size()
+                                        + " tokens: --max-tokens, or the context is full]"));
             }
             if (terminal.inInteractive()) {
                 terminal.err()

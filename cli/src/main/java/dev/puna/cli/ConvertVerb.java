@@ -56,13 +56,11 @@ final class ConvertVerb extends Verb {
             throw new FileAlreadyExistsException(target.toString());
         }
         Weights weights = Weights.of(quantize.value());
-        ConversionTarget how =
-                switch (format) {
-                    case "gguf" -> new ConversionTarget.GgufFile(weights);
-                    case "meta" ->
-                        new ConversionTarget.Meta(weights, shards.or(1), MetaCheckpoint.EmbeddingSplit.VOCABULARY);
-                    default -> new ConversionTarget.HuggingFace(weights, Safetensors.DEFAULT_SHARD_BYTES);
-                };
+        ConversionTarget how = switch (format) {
+            case "gguf" -> new ConversionTarget.GgufFile(weights);
+            case "meta" -> new ConversionTarget.Meta(weights, shards.or(1), MetaCheckpoint.EmbeddingSplit.VOCABULARY);
+            default -> new ConversionTarget.HuggingFace(weights, Safetensors.DEFAULT_SHARD_BYTES);
+        };
         if (shards.isGiven() && !format.equals("meta")) {
             throw new UsageException("--shards is for --to meta");
         }

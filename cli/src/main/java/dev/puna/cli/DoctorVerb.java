@@ -106,7 +106,9 @@ final class DoctorVerb extends Verb {
         }
         first = true;
         for (Limit limit : report.peaks().limits()) {
-            line(first ? "peaks" : "", String.format(Locale.ROOT, "%-18s", limit.work()) + figures(limit, report.peaks()));
+            line(
+                    first ? "peaks" : "",
+                    String.format(Locale.ROOT, "%-18s", limit.work()) + figures(limit, report.peaks()));
             first = false;
         }
         line(

@@ -70,7 +70,10 @@ final class InspectVerb extends Verb {
         try (LlamaCheckpoint checkpoint = LlamaCheckpoint.open(model.path())) {
             if (template.isGiven()) {
                 terminal.out()
-                        .println(checkpoint.tokenizer().flatMap(Tokenizer::chatTemplate).orElse(""));
+                        .println(checkpoint
+                                .tokenizer()
+                                .flatMap(Tokenizer::chatTemplate)
+                                .orElse(""));
                 return;
             }
             Content content = content(checkpoint);
@@ -134,10 +137,13 @@ final class InspectVerb extends Verb {
         LlamaConfig config = content.config();
         line("model", content.path());
         line("format", content.format() + ", " + Quantity.bytes(content.bytesOnDisk()));
-        line("parameters", String.format(Locale.ROOT, "%,d (%s)", content.parameters(), Quantity.count(content.parameters())));
+        line(
+                "parameters",
+                String.format(Locale.ROOT, "%,d (%s)", content.parameters(), Quantity.count(content.parameters())));
         line(
                 "shape",
-                config.layerCount() + " layers, width " + config.width() + ", feed-forward " + config.feedForwardWidth());
+                config.layerCount() + " layers, width " + config.width() + ", feed-forward "
+                        + config.feedForwardWidth());
         line(
                 "attention",
                 config.headCount() + " heads of " + config.headSize() + ", " + config.kvHeadCount() + " key/value heads"
@@ -145,7 +151,8 @@ final class InspectVerb extends Verb {
         line("context", config.contextLength() + " tokens, RoPE base " + plain(config.ropeBase()) + scaling(config));
         line(
                 "vocabulary",
-                config.vocabularySize() + " tokens, head " + (config.tiedHead() ? "tied to the embedding" : "of its own"));
+                config.vocabularySize() + " tokens, head "
+                        + (config.tiedHead() ? "tied to the embedding" : "of its own"));
         boolean first = true;
         for (TypeTotal type : content.types()) {
             line(

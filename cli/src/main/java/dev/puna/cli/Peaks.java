@@ -36,8 +36,13 @@ record Peaks(int threads, List<Limit> limits) {
         }
         if (limits.isEmpty()) {
             MachinePeaks peaks = MachinePeaks.measure(team);
-            limits.add(new Limit("fp32 multiply-add", "GFLOP/s", peaks.gigaflopsOneThread(), peaks.gigaflopsAllThreads()));
-            limits.add(new Limit("reading memory", "GB/s", peaks.gigabytesPerSecondOneThread(), peaks.gigabytesPerSecondAllThreads()));
+            limits.add(
+                    new Limit("fp32 multiply-add", "GFLOP/s", peaks.gigaflopsOneThread(), peaks.gigaflopsAllThreads()));
+            limits.add(new Limit(
+                    "reading memory",
+                    "GB/s",
+                    peaks.gigabytesPerSecondOneThread(),
+                    peaks.gigabytesPerSecondAllThreads()));
         }
         return new Peaks(team.size(), List.copyOf(limits));
     }

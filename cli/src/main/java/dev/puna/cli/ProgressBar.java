@@ -82,11 +82,17 @@ final class ProgressBar implements AutoCloseable {
         if (rate > 0) {
             text.append("  ").append(unit.amount((long) rate)).append("/s");
             if (total > done) {
-                text.append("  ").append(Quantity.duration((total - done) / rate)).append(" left");
+                text.append("  ")
+                        .append(Quantity.duration((total - done) / rate))
+                        .append(" left");
             }
         }
         if (!what.isEmpty()) {
-            text.append("  ").append(what.length() > NAME_COLUMNS ? "…" + what.substring(what.length() - NAME_COLUMNS + 1) : what);
+            text.append("  ")
+                    .append(
+                            what.length() > NAME_COLUMNS
+                                    ? "…" + what.substring(what.length() - NAME_COLUMNS + 1)
+                                    : what);
         }
         return text.toString();
     }

@@ -14,8 +14,8 @@ import java.util.Locale;
 /** {@code puna score}: how probable a model finds a text. */
 final class ScoreVerb extends Verb {
     private final ModelOption model = new ModelOption(terminal, options);
-    private final Value<String> file =
-            options.text("--file", "F", "The text, in UTF-8; - is standard input.").required();
+    private final Value<String> file = options.text("--file", "F", "The text, in UTF-8; - is standard input.")
+            .required();
     private final Value<Boolean> json =
             options.flag("--json", "Print one JSON document, with every token's log-probability.");
     private final ModelOption.CacheOptions cache = new ModelOption.CacheOptions(options);
@@ -57,15 +57,19 @@ final class ScoreVerb extends Verb {
                                 score.perplexity(),
                                 score.bitsPerByte())));
             } else {
-                line("tokens", "%d, %d bytes", score.ids().length, score.byteCount());
-                line("sum", "%.6f", score.sum());
-                line("perplexity", "%.6f", score.perplexity());
-                line("bits per byte", "%.6f", score.bitsPerByte());
+                line("tokens", score.ids().length + ", " + score.byteCount() + " bytes");
+                line("sum", exact(score.sum()));
+                line("perplexity", exact(score.perplexity()));
+                line("bits per byte", exact(score.bitsPerByte()));
             }
         }
     }
 
-    private void line(String name, String format, Object... values) {
-        terminal.out().println(String.format(Locale.ROOT, "%-15s", name) + String.format(Locale.ROOT, format, values));
+    private static String exact(double value) {
+        return String.format(Locale.ROOT, "%.6f", value);
+    }
+
+    private void line(String name, String text) {
+        terminal.out().println(String.format(Locale.ROOT, "%-15s", name) + text);
     }
 }

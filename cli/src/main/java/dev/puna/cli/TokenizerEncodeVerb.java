@@ -26,8 +26,8 @@ final class TokenizerEncodeVerb extends Verb {
             "A document; may be repeated. Of a .jsonl file every line's \"text\" is one. Default: standard input.");
     private final Value<String> text = options.text("--text", "TEXT", "A document.");
     private final Value<Boolean> lines = options.flag("--lines", "Every line of a file is a document.");
-    private final Value<Boolean> ids =
-            options.flag("--ids", "Print ids, separated by spaces, one document per line. This is what it does anyway.");
+    private final Value<Boolean> ids = options.flag(
+            "--ids", "Print ids, separated by spaces, one document per line. This is what it does anyway.");
     private final Value<Boolean> pieces = options.flag("--pieces", "Print the pieces instead of their ids.");
     private final Value<Boolean> bos = options.flag("--bos", "Begin every document with the begin-of-text token.");
     private final Value<Boolean> eos = options.flag("--eos", "End every document with the end-of-text token.");
@@ -98,7 +98,8 @@ final class TokenizerEncodeVerb extends Verb {
                 return field.stringValue();
             }
         } catch (tools.jackson.core.JacksonException e) {
-            throw new IOException(name + ": line " + number + ": expected a JSON object, found " + e.getOriginalMessage(), e);
+            throw new IOException(
+                    name + ": line " + number + ": expected a JSON object, found " + e.getOriginalMessage(), e);
         }
         throw new IOException(name + ": line " + number + ": expected a JSON object with a string \"text\"");
     }

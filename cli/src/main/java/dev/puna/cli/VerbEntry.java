@@ -11,8 +11,18 @@ import java.util.function.Function;
  */
 record VerbEntry(String words, String summary, Function<Terminal, Verb> maker) {
     /** All verbs, in the order in which one comes to need them. */
-    static final List<VerbEntry> ALL = List.of(new VerbEntry(
-            "doctor", "what this machine is and can do: processor, kernels and why, peaks, memory", DoctorVerb::new));
+    static final List<VerbEntry> ALL = List.of(
+            new VerbEntry(
+                    "doctor", "what this machine is and can do: processor, kernels, peaks, memory", DoctorVerb::new),
+            new VerbEntry("tokenizer encode", "text to token ids", TokenizerEncodeVerb::new),
+            new VerbEntry("tokenizer decode", "token ids to text", TokenizerDecodeVerb::new),
+            new VerbEntry("run", "continue a prompt", RunVerb::new),
+            new VerbEntry("chat", "talk with a model", ChatVerb::new),
+            new VerbEntry("score", "how probable a model finds a text", ScoreVerb::new),
+            new VerbEntry("convert", "a model in another format or another type", ConvertVerb::new),
+            new VerbEntry("inspect", "what is in a model", InspectVerb::new),
+            new VerbEntry("bench kernels", "the kernels beside the peaks of this machine", BenchKernelsVerb::new),
+            new VerbEntry("bench inference", "prefill and decode beside these peaks", BenchInferenceVerb::new));
 
     /** {@code [tokenizer, encode]}. */
     List<String> wordList() {
