@@ -17,9 +17,9 @@ final class ProgramTest {
         Session session = Session.of("--help");
         assertThat(session.status()).isZero();
         assertThat(session.err()).isEmpty();
-        int[] places = VerbEntry.ALL.stream()
-                .mapToInt(verb -> session.out().indexOf("  " + verb.words() + " "))
-                .toArray();
+        List<Integer> places = VerbEntry.ALL.stream()
+                .map(verb -> session.out().indexOf("  " + verb.words() + " "))
+                .toList();
         assertThat(places).isSorted().allMatch(place -> place >= 0);
     }
 
