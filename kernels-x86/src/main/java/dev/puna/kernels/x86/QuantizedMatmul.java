@@ -5,7 +5,10 @@ import dev.puna.tensor.Tensor;
 import dev.puna.tensor.ThreadTeam;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 
 /**
  * {@code y = x · wᵀ} for every quantized format: activations become 8-bit integers once per row, then one row streams
@@ -47,7 +50,7 @@ final class QuantizedMatmul {
     private final ArgumentBlock[] arguments;
     private final Scratch activations;
     private final Scratch[] panels;
-    private final BlockDecoder[] decoders = new BlockDecoder[DType.values().length];
+    private final Map<DType, BlockDecoder> decoders = new EnumMap<>(DType.class);
     private final long panelBudget;
 
     /** @param panelBudget bytes of unpacked weights that a thread keeps while all rows pass: half its own cache */
@@ -62,7 +65,7 @@ final class QuantizedMatmul {
             panels[i] = new Scratch();
         }
         for (DType dtype : DType.values()) {
-            BlockDecoder.of(dtype).ifPresent(decoder -> decoders[dtype.ordinal()] = decoder);
+            BlockDecoder.of(dtype).ifPresent(decoder -> decoders.put(dtype, decoder));
         }
     }
 
@@ -87,7 +90,7 @@ final class QuantizedMatmul {
     }
 
     private BlockDecoder decoder(Tensor w) {
-        return decoders[w.dtype().ordinal()];
+        return Objects.requireNonNull(decoders.get(w.dtype()));
     }
 
     private Activations quantize(Tensor x, BlockDecoder decoder) {
@@ -272,12 +275,12 @@ final class QuantizedMatmul {
         long minima = scales + Panel.scalesBytes(decoder, in);
         for (int side = 0; side < 2; side++) {
             arguments[member]
-                    .set(Panel.W, w.data().address() + (first + side * second) * w.rowBytes())
+                    .set(Panel.W, w.data().address() + (first + (long) side * second) * w.rowBytes())
                     .set(Panel.W_STRIDE, w.rowBytes())
                     .set(Panel.BLOCKS, in / w.dtype().blockSize())
-                    .set(Panel.WEIGHTS, panel + side * 64)
-                    .set(Panel.SCALES, scales + side * 64)
-                    .set(Panel.MINIMA, minima + side * 64)
+                    .set(Panel.WEIGHTS, panel + side * 64L)
+                    .set(Panel.SCALES, scales + side * 64L)
+                    .set(Panel.MINIMA, minima + side * 64L)
                     .call(panelCode(decoder));
         }
     }

@@ -132,8 +132,8 @@ final class QuantizedRows {
             a.add(R10, 128);
             a.add(R11, 32);
             a.add(R12, 4);
-            a.add(R13, BLOCK / groupSize * 4);
-            a.add(R14, BLOCK / groupSize * 4);
+            a.add(R13, BLOCK / groupSize * 4L);
+            a.add(R14, BLOCK / groupSize * 4L);
             a.dec(R8);
             a.jne(blockLoop);
             a.add(RSI, argument(X_STRIDE));

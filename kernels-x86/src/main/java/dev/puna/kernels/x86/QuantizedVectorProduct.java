@@ -102,12 +102,12 @@ final class QuantizedVectorProduct {
             }
             a.add(SixteenRows.FIRST, blockBytes);
             a.add(SixteenRows.EIGHTH, blockBytes);
-            a.add(AHEAD, SixteenRows.ROWS * blockBytes);
+            a.add(AHEAD, (long) SixteenRows.ROWS * blockBytes);
             int perGroup = 32 / decoder.scaledElements() * Integer.BYTES;
-            a.add(ROW_Q, 32 * groups);
-            a.add(ROW_SCALES, Float.BYTES * groups);
-            a.add(ROW_STARTS, perGroup * groups);
-            a.add(ROW_SUMS, perGroup * groups);
+            a.add(ROW_Q, 32L * groups);
+            a.add(ROW_SCALES, (long) Float.BYTES * groups);
+            a.add(ROW_STARTS, (long) perGroup * groups);
+            a.add(ROW_SUMS, (long) perGroup * groups);
             a.dec(BLOCK_COUNT);
             a.jne(block);
             a.mov(AHEAD, argument(Y));
