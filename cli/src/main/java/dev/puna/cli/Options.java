@@ -14,7 +14,7 @@ import java.util.stream.Collectors;
  * and after arguments, as {@code --name value} or {@code --name=value}; {@code --} ends them; an option given twice is
  * an error unless it was declared as a list.
  *
- * <p>Why not a library: docs/decisions/0002-own-option-parser.md.
+ * <p>Why not a library: docs/decisions/0004-own-option-parser.md.
  */
 final class Options {
     private static final int HELP_COLUMN = 26;

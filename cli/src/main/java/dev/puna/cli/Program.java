@@ -40,10 +40,11 @@ final class Program {
         return switch (words.getFirst()) {
             case "--version" -> print("puna " + VERSION + " (Java " + Runtime.version() + ")\n");
             case "--help", "-h", "help" -> print(help(""));
-            // The next two are for the launcher.
+            // The next three are for the launcher and for .ci/run.
             case "--tier" ->
                 print(KernelsChoice.onThisMachine(KernelsChoice.AUTO).chosen().name() + "\n");
             case "--rehearse" -> Rehearsal.run();
+            case "--tiny" -> Rehearsal.writeTinyModel(words);
             default -> runVerb(words);
         };
     }

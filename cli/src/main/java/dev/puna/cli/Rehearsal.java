@@ -66,6 +66,16 @@ final class Rehearsal {
         return worst;
     }
 
+    /** {@code --tiny FILE}: the model of the rehearsal, to try things on. */
+    static int writeTinyModel(List<String> words) {
+        try {
+            writeTinyModel(Path.of(words.getLast()));
+            return Program.OK;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** A model that knows bytes and says nonsense: Q8_0, two layers, a vocabulary of single bytes. */
     static void writeTinyModel(Path file) throws IOException {
         List<String> pieces = new ArrayList<>(List.of("<unk>", "<s>", "</s>"));

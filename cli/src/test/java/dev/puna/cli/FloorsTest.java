@@ -1,0 +1,92 @@
+package dev.puna.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.Dependency;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The house stands: nothing imports upward, and on its own floor only what is listed (docs/architecture.md). All modules
+ * that are built are looked at, also those that the command line does not use.
+ */
+final class FloorsTest {
+    /** The floor of every module; a new module must find its place here. */
+    private static final Map<String, Integer> FLOORS = Map.ofEntries(
+            Map.entry("tensor", 0),
+            Map.entry("assembler", 0),
+            Map.entry("kernels", 1),
+            Map.entry("formats", 1),
+            Map.entry("tokenizer", 1),
+            Map.entry("collectives", 1),
+            Map.entry("kernels.x86", 2),
+            Map.entry("kernels.cuda", 2),
+            Map.entry("model", 2),
+            Map.entry("data", 2),
+            Map.entry("training", 3),
+            Map.entry("inference", 3),
+            Map.entry("data.spark", 3),
+            Map.entry("alignment", 4),
+            Map.entry("evaluation", 4),
+            Map.entry("server", 4),
+            Map.entry("cli", 5));
+
+    /** Found by ServiceLoader, never imported. */
+    private static final Set<String> NEVER_IMPORTED = Set.of("kernels.x86", "kernels.cuda");
+
+    @Test
+    void nothingImportsUpwardOrSideways() throws IOException {
+        JavaClasses classes = new ClassFileImporter().importPaths(builtModules());
+        Set<String> seen = new TreeSet<>();
+        Set<String> broken = new TreeSet<>();
+        for (JavaClass type : classes) {
+            String from = moduleOf(type.getPackageName());
+            seen.add(from);
+            for (Dependency dependency : type.getDirectDependenciesFromSelf()) {
+                String target =
+                        dependency.getTargetClass().getBaseComponentType().getPackageName();
+                if (target.startsWith("dev.puna.")) {
+                    String to = moduleOf(target);
+                    boolean allowed =
+                            from.equals(to) || FLOORS.get(to) < FLOORS.get(from) && !NEVER_IMPORTED.contains(to);
+                    if (!allowed) {
+                        broken.add(from + " -> " + to + ": " + dependency.getDescription());
+                    }
+                }
+            }
+        }
+        assertThat(seen).contains("tensor", "kernels", "formats", "tokenizer", "model", "inference", "cli");
+        assertThat(broken).isEmpty();
+    }
+
+    /** {@code dev.puna.kernels.x86.Leaf} is of {@code kernels.x86}: the longest name that fits. */
+    private static String moduleOf(String packageName) {
+        return FLOORS.keySet().stream()
+                .filter(module -> (packageName + ".").startsWith("dev.puna." + module + "."))
+                .max(Comparator.comparingInt(String::length))
+                .orElseThrow(() -> new AssertionError(packageName + " is on no floor"));
+    }
+
+    private static List<Path> builtModules() throws IOException {
+        Path root = Path.of("").toAbsolutePath();
+        if (!Files.exists(root.resolve("puna"))) {
+            root = root.getParent(); // tests run in the folder of their module
+        }
+        try (Stream<Path> folders = Files.list(root)) {
+            return folders.map(folder -> folder.resolve("target/classes/dev/puna"))
+                    .filter(Files::isDirectory)
+                    .toList();
+        }
+    }
+}
