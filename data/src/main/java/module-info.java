@@ -5,7 +5,7 @@ module dev.puna.data {
     requires transitive dev.puna.tensor;
     requires transitive dev.puna.tokenizer;
     requires tools.jackson.core;
-    requires tools.jackson.databind;
+    requires transitive tools.jackson.databind;
     requires tools.jackson.dataformat.yaml;
     requires com.github.luben.zstd_jni;
     requires org.apache.commons.compress;
@@ -17,6 +17,8 @@ module dev.puna.data {
     exports dev.puna.data;
     exports dev.puna.data.source;
     exports dev.puna.data.dedup;
+    exports dev.puna.data.filter;
+    exports dev.puna.data.pipeline;
     exports dev.puna.data.shard;
     exports dev.puna.data.mixture;
 }

@@ -4,6 +4,7 @@ import dev.puna.tensor.CorruptFileException;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.channels.ClosedChannelException;
 import java.nio.file.Path;
 
 /** Refuses to go on when far more comes out of a decompressor than text can explain. */
@@ -45,6 +46,8 @@ final class BombGuard extends FilterInputStream {
         int n;
         try {
             n = in.read(b, off, len);
+        } catch (ClosedChannelException e) {
+            throw e; // an interrupt, not a damaged file
         } catch (IOException e) {
             throw broken(e);
         }

@@ -4,6 +4,7 @@ import com.github.luben.zstd.RecyclingBufferPool;
 import com.github.luben.zstd.ZstdInputStreamNoFinalizer;
 import com.github.luben.zstd.ZstdOutputStreamNoFinalizer;
 import dev.puna.tensor.ConfigurationException;
+import dev.puna.tensor.CorruptFileException;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
@@ -15,6 +16,7 @@ import java.util.Locale;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
 import org.apache.commons.compress.compressors.bzip2.BZip2CompressorInputStream;
+import org.jspecify.annotations.Nullable;
 import org.tukaani.xz.XZInputStream;
 
 /**
@@ -98,14 +100,22 @@ public enum Compression {
         buffered.mark(8);
         byte[] head = buffered.readNBytes(6);
         buffered.reset();
-        InputStream plain = switch (of(head, head.length)) {
-            case NONE -> null;
-            case GZIP -> new GZIPInputStream(buffered, BUFFER);
-            case ZSTD -> new ZstdInputStreamNoFinalizer(buffered, RecyclingBufferPool.INSTANCE);
-            case BZIP2 -> new BZip2CompressorInputStream(buffered, true);
-            case XZ -> new XZInputStream(buffered, 256 << 10);
-        };
+        InputStream plain = opened(of(head, head.length), buffered, path);
         return plain == null ? buffered : new BombGuard(plain, counted, path);
+    }
+
+    private static @Nullable InputStream opened(Compression compression, InputStream buffered, Path path) {
+        try {
+            return switch (compression) {
+                case NONE -> null;
+                case GZIP -> new GZIPInputStream(buffered, BUFFER);
+                case ZSTD -> new ZstdInputStreamNoFinalizer(buffered, RecyclingBufferPool.INSTANCE);
+                case BZIP2 -> new BZip2CompressorInputStream(buffered, true);
+                case XZ -> new XZInputStream(buffered, 256 << 10);
+            };
+        } catch (IOException e) {
+            throw new CorruptFileException(path, 0, "a " + compression + " stream", String.valueOf(e.getMessage()));
+        }
     }
 
     /** Compresses what is written to the result into {@code out}. */

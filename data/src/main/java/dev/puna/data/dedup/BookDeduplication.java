@@ -1,5 +1,7 @@
 package dev.puna.data.dedup;
 
+import dev.puna.data.filter.DocumentFilter;
+import dev.puna.data.filter.Verdict;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -50,8 +52,10 @@ public final class BookDeduplication {
     /** The id of the earlier book that this one repeats; empty when it is new, and then it is remembered. */
     public Optional<String> offer(String id, String text) {
         long[] all = shingleHashes(text);
-        long hash = simHash(all);
-        long[] sample = sample(all);
+        return offer(id, simHash(all), sample(all));
+    }
+
+    private Optional<String> offer(String id, long hash, long[] sample) {
         for (int i = 0; i < size; i++) {
             if (Long.bitCount(hashes[i] ^ hash) <= maxDistance
                     && (maxOverlap < 0 || overlap(shingles.get(i), sample) > maxOverlap)) {
@@ -147,5 +151,62 @@ public final class BookDeduplication {
         return kept.length > 0
                 ? kept
                 : Arrays.stream(hashes).sorted().distinct().toArray();
+    }
+
+    /**
+     * As a stage of a pipeline: the first pass takes the books' hashes, and they are offered in the order of the corpus
+     * when all have been seen.
+     */
+    public CorpusDeduplication asStage() {
+        return new AsStage();
+    }
+
+    private record Seen(String id, long hash, long[] sample) {}
+
+    private final class AsStage implements CorpusDeduplication {
+        private final java.util.concurrent.ConcurrentSkipListMap<Long, Seen> seen =
+                new java.util.concurrent.ConcurrentSkipListMap<>();
+        private final java.util.Map<Long, String> duplicates = new java.util.HashMap<>();
+
+        @Override
+        public String name() {
+            return "book-dedup";
+        }
+
+        @Override
+        public void look(dev.puna.data.Document document, long ordinal) {
+            long[] all = shingleHashes(document.text());
+            seen.put(ordinal, new Seen(document.id(), simHash(all), sample(all)));
+        }
+
+        @Override
+        public void decide(java.nio.file.Path state) {
+            seen.forEach((ordinal, book) -> offer(book.id(), book.hash(), book.sample())
+                    .ifPresent(earlier -> duplicates.put(ordinal, earlier)));
+            seen.clear();
+        }
+
+        @Override
+        public DocumentFilter filter(long ordinal) {
+            return new DocumentFilter() {
+                @Override
+                public String name() {
+                    return "book-dedup";
+                }
+
+                @Override
+                public Verdict apply(dev.puna.data.Document document) {
+                    String earlier = duplicates.get(ordinal);
+                    return earlier == null
+                            ? new Verdict.Keep(document)
+                            : new Verdict.Drop("overlaps with an earlier book", earlier);
+                }
+            };
+        }
+
+        @Override
+        public void close() {
+            duplicates.clear();
+        }
     }
 }

@@ -1,0 +1,56 @@
+package dev.puna.data.dedup;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Locale;
+
+/**
+ * cc_net's hash of a line: white space off its ends, lower case, every digit a zero, punctuation and control characters
+ * gone; of the SHA-1 of that in UTF-8 the first eight bytes, little-endian ({@code cc_net/text_normalizer.py},
+ * {@code dedup.py}). Not thread-safe.
+ */
+public final class LineHash {
+    private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+    /** The 34 characters that cc_net calls punctuation. */
+    private static final String PUNCTUATION = "，。、„”“«»１」「《》´∶：？！（）；–—．～’…━〈〉【】％►";
+
+    private final MessageDigest sha1;
+
+    /** A hasher for one thread. */
+    public LineHash() {
+        try {
+            sha1 = MessageDigest.getInstance("SHA-1");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** The line as cc_net compares it. */
+    public static String normalized(String line) {
+        String lower = line.strip().toLowerCase(Locale.ROOT);
+        StringBuilder out = new StringBuilder(lower.length());
+        for (int i = 0; i < lower.length(); i++) {
+            char c = lower.charAt(i);
+            if (c < 128) {
+                if (c >= '0' && c <= '9') {
+                    out.append('0');
+                } else if (c >= ' ' && c != 127) {
+                    out.append(c);
+                }
+            } else if (c >= 160 && PUNCTUATION.indexOf(c) < 0) {
+                out.append(Character.isDigit(c) ? '0' : c);
+            }
+        }
+        return out.toString();
+    }
+
+    /** Eight bytes of the SHA-1. */
+    public long of(String line) {
+        return (long) LONG.get(sha1.digest(normalized(line).getBytes(StandardCharsets.UTF_8)), 0);
+    }
+}

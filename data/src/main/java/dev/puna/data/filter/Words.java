@@ -1,0 +1,62 @@
+package dev.puna.data.filter;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** Words, lines and hashes of a text, as the rules count them. */
+final class Words {
+    private Words() {}
+
+    /** What lies between white space. */
+    static List<String> split(String text) {
+        List<String> words = new ArrayList<>(text.length() / 5 + 1);
+        int n = text.length();
+        int at = 0;
+        while (at < n) {
+            while (at < n && Character.isWhitespace(text.charAt(at))) {
+                at++;
+            }
+            int start = at;
+            while (at < n && !Character.isWhitespace(text.charAt(at))) {
+                at++;
+            }
+            if (at > start) {
+                words.add(text.substring(start, at));
+            }
+        }
+        return words;
+    }
+
+    /** The lines that are not blank, without white space at their ends. */
+    static List<String> lines(String text) {
+        return text.lines().map(String::strip).filter(l -> !l.isEmpty()).toList();
+    }
+
+    static boolean hasLetter(String word) {
+        for (int i = 0; i < word.length(); i++) {
+            if (Character.isLetter(word.charAt(i))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    static boolean isSymbol(String word) {
+        for (int i = 0; i < word.length(); i++) {
+            if (Character.isLetterOrDigit(word.charAt(i))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** A 64-bit hash of a string (its characters mixed one by one). */
+    static long hash(String s) {
+        long h = 0x9E3779B97F4A7C15L;
+        for (int i = 0; i < s.length(); i++) {
+            h = (h ^ s.charAt(i)) * 0xFF51AFD7ED558CCDL;
+            h ^= h >>> 32;
+        }
+        return h;
+    }
+}
