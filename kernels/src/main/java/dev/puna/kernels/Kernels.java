@@ -61,6 +61,39 @@ public interface Kernels extends AutoCloseable {
     }
 
     /**
+     * {@code y = x · wᵀ} as training computes it.
+     *
+     * @param y F32 (N, out)
+     * @param x F32 (N, in)
+     * @param w F32 (out, in)
+     */
+    default void matmul(Tensor y, Tensor x, Tensor w, ComputePrecision precision) {
+        new ReferenceTraining(threads()).matmul(y, x, w, precision);
+    }
+
+    /**
+     * In the forward pass {@code y = x · wᵀ}; so {@code dx = dy · w}.
+     *
+     * @param dx F32 (N, in): overwritten, or added to when {@code accumulate}
+     * @param dy F32 (N, out)
+     * @param w F32 (out, in)
+     */
+    default void matmulBackwardInput(Tensor dx, Tensor dy, Tensor w, boolean accumulate, ComputePrecision precision) {
+        new ReferenceTraining(threads()).matmulBackwardInput(dx, dy, w, accumulate, precision);
+    }
+
+    /**
+     * In the forward pass {@code y = x · wᵀ}; so {@code dw += dyᵀ · x}, in fp32 whatever the precision of the factors.
+     *
+     * @param dw F32 (out, in), added to
+     * @param dy F32 (N, out)
+     * @param x F32 (N, in)
+     */
+    default void matmulBackwardWeight(Tensor dw, Tensor dy, Tensor x, ComputePrecision precision) {
+        new ReferenceTraining(threads()).matmulBackwardWeight(dw, dy, x, precision);
+    }
+
+    /**
      * {@code y += bias} on every row.
      *
      * @param y F32 (N, out)
@@ -86,6 +119,17 @@ public interface Kernels extends AutoCloseable {
     void embedding(Tensor y, Tensor table, int[] ids);
 
     /**
+     * In the forward pass {@code y[r] = table[ids[r]]}; so {@code dtable[ids[r]] += dy[r]}, in the order of the rows.
+     *
+     * @param dtable F32 (V, C), added to
+     * @param dy F32 (N, C)
+     * @param ids N token ids in [0, V)
+     */
+    default void embeddingBackward(Tensor dtable, Tensor dy, int[] ids) {
+        new ReferenceTraining(threads()).embeddingBackward(dtable, dy, ids);
+    }
+
+    /**
      * {@code y = x / sqrt(mean(x²) + epsilon) · weight}, in fp32 (LLaMA §2.2; Zhang and Sennrich 2019).
      *
      * @param y F32 (N, C), may be {@code x}
@@ -93,6 +137,21 @@ public interface Kernels extends AutoCloseable {
      * @param weight F32, F16 or BF16 (C)
      */
     void rmsNorm(Tensor y, Tensor x, Tensor weight, float epsilon);
+
+    /**
+     * In the forward pass {@code y = x · s · weight} with {@code s = 1 / sqrt(mean(x²) + epsilon)}; so with
+     * {@code g = dy ∘ weight}: {@code dx += s · (g − x · s² · mean(g ∘ x))} and {@code dweight += Σ dy ∘ x · s} over the
+     * rows in a fixed order.
+     *
+     * @param dx F32 (N, C), added to: the residual connection's gradient is there already
+     * @param dweight F32 (C), added to
+     * @param dy F32 (N, C)
+     * @param x F32 (N, C), the forward pass's input
+     * @param weight F32 (C)
+     */
+    default void rmsNormBackward(Tensor dx, Tensor dweight, Tensor dy, Tensor x, Tensor weight, float epsilon) {
+        new ReferenceTraining(threads()).rmsNormBackward(dx, dweight, dy, x, weight, epsilon);
+    }
 
     /**
      * Rotary position embedding (Su et al. 2021). Whatever pairing the rows of {@code x} have, those of {@code y} are
@@ -105,6 +164,16 @@ public interface Kernels extends AutoCloseable {
      * @param positions N positions
      */
     void rope(Tensor y, Tensor x, RopeTable table, RopePairing pairing, int[] positions);
+
+    /**
+     * In the forward pass every pair was turned by θ; so its gradient is turned by −θ.
+     *
+     * @param dx F32 (N, heads·D), in the order of {@code pairing}; may be {@code dy} when that is {@code HALVES}
+     * @param dy F32 (N, heads·D), in the order of {@link RopePairing#HALVES}
+     */
+    default void ropeBackward(Tensor dx, Tensor dy, RopeTable table, RopePairing pairing, int[] positions) {
+        new ReferenceTraining(threads()).ropeBackward(dx, dy, table, pairing, positions);
+    }
 
     /**
      * Writes keys and values of consecutive positions into a cache, converting to its DType.
@@ -129,6 +198,53 @@ public interface Kernels extends AutoCloseable {
     void attention(Tensor y, Tensor q, List<AttentionSpan> spans, float scale);
 
     /**
+     * Causal grouped-query attention of whole sequences, as training computes it: row {@code r} sees the rows
+     * {@code firstVisible[r] … r}. Sequences of a batch, and documents in a packed sequence, are kept apart by where
+     * their rows begin to see. The log of the sum of the exponentials is kept for the backward pass (Dao et al. 2022).
+     *
+     * @param y F32 (N, H·D)
+     * @param logSumExp F32 (N, H): {@code log Σ e^score} of every row and head
+     * @param q F32 (N, H·D), already rotated
+     * @param k F32 (N, KV·D), already rotated
+     * @param v F32 (N, KV·D)
+     * @param firstVisible N rows in [0, r], not falling
+     * @param scale usually {@code 1/√D}
+     */
+    default void attention(
+            Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, int headSize, int[] firstVisible, float scale) {
+        new ReferenceTraining(threads()).attention(y, logSumExp, q, k, v, headSize, firstVisible, scale);
+    }
+
+    /**
+     * In the forward pass {@code p = e^(scale · q·k − logSumExp)} and {@code y = Σ p · v}; so {@code dv += p · dy},
+     * {@code ds = p · (dy·v − dy·y)}, {@code dq = scale · Σ ds · k} and {@code dk += scale · ds · q}. Probabilities are
+     * computed again, never kept; {@code dk} and {@code dv} are sums over the query heads that share them.
+     *
+     * @param dq F32 (N, H·D), overwritten
+     * @param dk F32 (N, KV·D), overwritten
+     * @param dv F32 (N, KV·D), overwritten
+     * @param dy F32 (N, H·D)
+     * @param y the forward pass's result
+     * @param logSumExp the forward pass's
+     */
+    default void attentionBackward(
+            Tensor dq,
+            Tensor dk,
+            Tensor dv,
+            Tensor dy,
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            Tensor y,
+            Tensor logSumExp,
+            int headSize,
+            int[] firstVisible,
+            float scale) {
+        new ReferenceTraining(threads())
+                .attentionBackward(dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale);
+    }
+
+    /**
      * {@code y = silu(gate) ∘ up}, {@code silu(x) = x / (1 + e^−x)} (Shazeer 2020).
      *
      * @param y F32 (N, F), may be {@code gate} or {@code up}
@@ -136,6 +252,61 @@ public interface Kernels extends AutoCloseable {
      * @param up F32 (N, F)
      */
     void swiGlu(Tensor y, Tensor gate, Tensor up);
+
+    /**
+     * In the forward pass {@code y = silu(gate) ∘ up}; so {@code dup = dy ∘ silu(gate)} and
+     * {@code dgate = dy ∘ up ∘ silu′(gate)}, {@code silu′(x) = σ(x) · (1 + x · (1 − σ(x)))}.
+     *
+     * @param dgate F32 (N, F), overwritten; may be {@code dy}
+     * @param dup F32 (N, F), overwritten
+     * @param dy F32 (N, F)
+     */
+    default void swiGluBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up) {
+        new ReferenceTraining(threads()).swiGluBackward(dgate, dup, dy, gate, up);
+    }
+
+    /** The target of a row that counts for nothing in {@link #crossEntropy}. */
+    int IGNORED = -1;
+
+    /**
+     * Cross-entropy of some rows of logits, and its gradient in their place:
+     * {@code loss = logSumExp − logit[target]}, {@code dlogits = scale · (softmax − onehot(target))}; with a z-loss
+     * weight (PaLM §5) {@code scale · zLoss · logSumExp²} is part of what the gradient belongs to, not of the losses.
+     * Rows whose target is {@link #IGNORED} get loss 0 and gradient 0. Called for a chunk of rows at a time, so that the
+     * logits of a whole batch never exist.
+     *
+     * @param losses F32 (N), overwritten, unscaled
+     * @param logSumExp F32 (N), overwritten; 0 for ignored rows
+     * @param logits F32 (N, V), overwritten by their gradient
+     * @param targets N ids in [0, V), or {@link #IGNORED}
+     * @param scale usually 1 / (valid tokens of the global batch)
+     */
+    default void crossEntropy(Tensor losses, Tensor logSumExp, Tensor logits, int[] targets, float scale, float zLoss) {
+        new ReferenceTraining(threads()).crossEntropy(losses, logSumExp, logits, targets, scale, zLoss);
+    }
+
+    /**
+     * One step of AdamW on one tensor: {@code m ← β1·m + (1−β1)·g}, {@code v ← β2·v + (1−β2)·g²},
+     * {@code w ← w·(1 − lr·decay) − lr/(1−β1ᵗ) · m / (√v/√(1−β2ᵗ) + ε)}.
+     *
+     * @param w F32, the weights
+     * @param m F32, same shape: the first moment
+     * @param v F32, same shape: the second moment
+     * @param gradient F32, same shape
+     */
+    default void adamW(Tensor w, Tensor m, Tensor v, Tensor gradient, AdamWStep step) {
+        new ReferenceTraining(threads()).adamW(w, m, v, gradient, step);
+    }
+
+    /**
+     * {@code Σ x²}, added up in blocks of fixed size whose sums are added in order: the same bits on any number of
+     * threads.
+     *
+     * @param x F32
+     */
+    default double squaredNorm(Tensor x) {
+        return new ReferenceTraining(threads()).squaredNorm(x);
+    }
 
     /**
      * Decodes any DType to F32, to the bit what llama.cpp's {@code dequantize_row} gives.

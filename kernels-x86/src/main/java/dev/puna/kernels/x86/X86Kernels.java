@@ -1,7 +1,9 @@
 package dev.puna.kernels.x86;
 
 import dev.puna.assembler.Processor;
+import dev.puna.kernels.AdamWStep;
 import dev.puna.kernels.AttentionSpan;
+import dev.puna.kernels.ComputePrecision;
 import dev.puna.kernels.KernelArguments;
 import dev.puna.kernels.Kernels;
 import dev.puna.kernels.KvView;
@@ -115,6 +117,81 @@ final class X86Kernels implements Kernels {
     @Override
     public void quantize(Tensor y, Tensor x) {
         fallback.quantize(y, x);
+    }
+
+    // ---- training
+
+    @Override
+    public void matmul(Tensor y, Tensor x, Tensor w, ComputePrecision precision) {
+        fallback.matmul(y, x, w, precision);
+    }
+
+    @Override
+    public void matmulBackwardInput(Tensor dx, Tensor dy, Tensor w, boolean accumulate, ComputePrecision precision) {
+        fallback.matmulBackwardInput(dx, dy, w, accumulate, precision);
+    }
+
+    @Override
+    public void matmulBackwardWeight(Tensor dw, Tensor dy, Tensor x, ComputePrecision precision) {
+        fallback.matmulBackwardWeight(dw, dy, x, precision);
+    }
+
+    @Override
+    public void embeddingBackward(Tensor dtable, Tensor dy, int[] ids) {
+        fallback.embeddingBackward(dtable, dy, ids);
+    }
+
+    @Override
+    public void rmsNormBackward(Tensor dx, Tensor dweight, Tensor dy, Tensor x, Tensor weight, float epsilon) {
+        fallback.rmsNormBackward(dx, dweight, dy, x, weight, epsilon);
+    }
+
+    @Override
+    public void ropeBackward(Tensor dx, Tensor dy, RopeTable table, RopePairing pairing, int[] positions) {
+        fallback.ropeBackward(dx, dy, table, pairing, positions);
+    }
+
+    @Override
+    public void attention(
+            Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, int headSize, int[] firstVisible, float scale) {
+        fallback.attention(y, logSumExp, q, k, v, headSize, firstVisible, scale);
+    }
+
+    @Override
+    public void attentionBackward(
+            Tensor dq,
+            Tensor dk,
+            Tensor dv,
+            Tensor dy,
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            Tensor y,
+            Tensor logSumExp,
+            int headSize,
+            int[] firstVisible,
+            float scale) {
+        fallback.attentionBackward(dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale);
+    }
+
+    @Override
+    public void swiGluBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up) {
+        fallback.swiGluBackward(dgate, dup, dy, gate, up);
+    }
+
+    @Override
+    public void crossEntropy(Tensor losses, Tensor logSumExp, Tensor logits, int[] targets, float scale, float zLoss) {
+        fallback.crossEntropy(losses, logSumExp, logits, targets, scale, zLoss);
+    }
+
+    @Override
+    public void adamW(Tensor w, Tensor m, Tensor v, Tensor gradient, AdamWStep step) {
+        fallback.adamW(w, m, v, gradient, step);
+    }
+
+    @Override
+    public double squaredNorm(Tensor x) {
+        return fallback.squaredNorm(x);
     }
 
     @Override
