@@ -31,8 +31,7 @@ import dev.puna.assembler.Vec;
  * </pre>
  *
  * The order of roundings per output is the one of {@link PanelTile}, so that a row gives the same bits alone and in a
- * batch. While sixteen rows are computed, the next sixteen, which follow in memory, are prefetched in one linear
- * stream.
+ * batch. Each row is prefetched a few blocks ahead, and towards its end the beginning of the row sixteen further.
  */
 final class QuantizedVectorProduct {
     static final int W = 0;
@@ -52,10 +51,13 @@ final class QuantizedVectorProduct {
     private static final Gp64 ROW_SCALES = RAX;
     private static final Gp64 ROW_STARTS = RBX;
     private static final Gp64 ROW_SUMS = RBP;
+    /** Rows 0 and 8 at the block that is prefetched. */
     private static final Gp64 AHEAD = R12;
+
+    private static final Gp64 AHEAD_EIGHTH = R15;
     private static final Gp64 BLOCK_COUNT = R13;
-    private static final Gp64 SIXTEEN_COUNT = R14;
-    private static final Gp64 NEXT = R15;
+    /** Blocks until the prefetched ones reach the end of their rows. */
+    private static final Gp64 AHEAD_COUNT = R14;
 
     private static final Vec X_LOW = zmm(14);
     private static final Vec X_HIGH = zmm(15);
@@ -63,28 +65,35 @@ final class QuantizedVectorProduct {
     private static final Vec SCALE = zmm(17);
     private static final Vec MINIMUM = zmm(18);
 
+    /** How far ahead each of the sixteen rows is prefetched: together they stay in the first cache. */
+    private static final int AHEAD_BYTES = 400;
+
     private QuantizedVectorProduct() {}
 
     static Code code(BlockDecoder decoder) {
         SixteenRows layout = decoder.layout();
         int groups = decoder.groups();
         int blockBytes = decoder.dtype().bytesPerBlock();
+        int ahead = (AHEAD_BYTES + blockBytes - 1) / blockBytes;
         return Leaf.of(a -> {
             Label rows = a.label("rows");
             Label block = a.label("block");
-            Label done = a.label("done");
             a.mov(SixteenRows.STRIDE, argument(W_STRIDE));
             layout.prepare(a);
             decoder.prepare(a);
-            a.mov(SIXTEEN_COUNT, argument(SIXTEENS));
-            a.test(SIXTEEN_COUNT, SIXTEEN_COUNT);
-            a.je(done);
-            a.mov(NEXT, argument(W));
+            a.mov(SixteenRows.FIRST, argument(W));
+            a.mov(AHEAD, SixteenRows.FIRST);
+            a.lea(AHEAD_EIGHTH, Memory.at(AHEAD, SixteenRows.STRIDE, 8));
+            a.mov(AHEAD_COUNT, argument(BLOCKS));
+            Label start = a.label("start");
+            a.mov(BLOCK_COUNT, ahead);
+            a.bind(start);
+            prefetch(a, 0, 1, blockBytes);
+            advance(a, blockBytes);
+            a.dec(BLOCK_COUNT);
+            a.jne(start);
             a.bind(rows);
-            a.mov(SixteenRows.FIRST, NEXT);
-            a.lea(SixteenRows.EIGHTH, Memory.at(NEXT, SixteenRows.STRIDE, 8));
-            a.lea(NEXT, Memory.at(SixteenRows.EIGHTH, SixteenRows.STRIDE, 8));
-            a.mov(AHEAD, NEXT);
+            a.lea(SixteenRows.EIGHTH, Memory.at(SixteenRows.FIRST, SixteenRows.STRIDE, 8));
             a.mov(ROW_Q, argument(Q));
             a.mov(ROW_SCALES, argument(SCALES));
             a.mov(ROW_STARTS, argument(STARTS));
@@ -102,7 +111,7 @@ final class QuantizedVectorProduct {
             }
             a.add(SixteenRows.FIRST, blockBytes);
             a.add(SixteenRows.EIGHTH, blockBytes);
-            a.add(AHEAD, (long) SixteenRows.ROWS * blockBytes);
+            advance(a, blockBytes);
             int perGroup = 32 / decoder.scaledElements() * Integer.BYTES;
             a.add(ROW_Q, 32L * groups);
             a.add(ROW_SCALES, (long) Float.BYTES * groups);
@@ -110,21 +119,39 @@ final class QuantizedVectorProduct {
             a.add(ROW_SUMS, (long) perGroup * groups);
             a.dec(BLOCK_COUNT);
             a.jne(block);
-            a.mov(AHEAD, argument(Y));
-            a.vmovups(Memory.at(AHEAD), SUM);
-            a.add(AHEAD, SixteenRows.ROWS * Float.BYTES);
-            a.mov(argument(Y), AHEAD);
-            a.dec(SIXTEEN_COUNT);
+            a.mov(ROW_Q, argument(Y));
+            a.vmovups(Memory.at(ROW_Q), SUM);
+            a.add(ROW_Q, SixteenRows.ROWS * Float.BYTES);
+            a.mov(argument(Y), ROW_Q);
+            a.comment("EIGHTH is at the end of row 8: seven rows further the next sixteen begin");
+            a.lea(SixteenRows.FIRST, Memory.at(SixteenRows.EIGHTH, SixteenRows.STRIDE_7, 1));
+            a.mov(ROW_Q, argument(SIXTEENS));
+            a.dec(ROW_Q);
+            a.mov(argument(SIXTEENS), ROW_Q);
             a.jne(rows);
-            a.bind(done);
         });
     }
 
-    /** This group's share of the cache lines that sixteen blocks take. */
+    /** Moves the prefetched blocks one further; at the end of their rows to the next sixteen. */
+    private static void advance(Assembler a, int blockBytes) {
+        Label within = a.label("within");
+        a.add(AHEAD, blockBytes);
+        a.add(AHEAD_EIGHTH, blockBytes);
+        a.dec(AHEAD_COUNT);
+        a.jne(within);
+        a.lea(AHEAD, Memory.at(AHEAD_EIGHTH, SixteenRows.STRIDE_7, 1));
+        a.lea(AHEAD_EIGHTH, Memory.at(AHEAD, SixteenRows.STRIDE, 8));
+        a.mov(AHEAD_COUNT, argument(BLOCKS));
+        a.bind(within);
+    }
+
+    /** This group's share of the cache lines that a block of every row touches. */
     private static void prefetch(Assembler a, int group, int groups, int blockBytes) {
-        int lines = (SixteenRows.ROWS * blockBytes + 63) / 64;
+        int lines = (blockBytes + 63) / 64;
         for (int line = lines * group / groups; line < lines * (group + 1) / groups; line++) {
-            a.prefetcht1(Memory.at(AHEAD, 64 * line));
+            for (int row = 0; row < SixteenRows.ROWS; row++) {
+                a.prefetcht0(SixteenRows.row(row, AHEAD, AHEAD_EIGHTH, 64 * line));
+            }
         }
     }
 

@@ -71,7 +71,12 @@ enum SixteenRows {
 
     /** The address of row {@code row} (0 to 15) plus {@code displacement}. */
     static Memory row(int row, int displacement) {
-        Gp64 base = row < 8 ? FIRST : EIGHTH;
+        return row(row, FIRST, EIGHTH, displacement);
+    }
+
+    /** The same for sixteen rows that begin elsewhere. */
+    static Memory row(int row, Gp64 first, Gp64 eighth, int displacement) {
+        Gp64 base = row < 8 ? first : eighth;
         return switch (row % 8) {
             case 0 -> Memory.at(base, displacement);
             case 1 -> Memory.at(base, STRIDE, 1, displacement);

@@ -41,6 +41,24 @@ final class QuantizedMatmulBench {
                 }
                 Tensor y = new Tensor(arena.allocate(4L * n * out, 64), DType.F32, Shape.of(n, out));
                 double[] rates = new double[6];
+                double[] ratios = new double[12];
+                int slice = Math.min(count, 16);
+                for (int run = 0; run < 12; run++) {
+                    double peak = dev.puna.assembler.MeasuredPeaks.measure(
+                                    (Processor) Processor.detect(), dev.puna.assembler.MeasuredPeaks.Work.READ, threads)
+                            .orElseThrow()
+                            .together();
+                    long t = System.nanoTime();
+                    for (int i = 0; i < slice; i++) {
+                        kernels.matmul(y.rows(0, 1), x.rows(0, 1), ws[(run * slice + i) % count]);
+                    }
+                    double seconds = (System.nanoTime() - t) * 1e-9;
+                    ratios[run] = dtype.byteSize((long) in * out) * slice / seconds * 1e-9 / peak;
+                }
+                Arrays.sort(ratios);
+                System.out.printf(
+                        "%s one row, ratio to reading memory: %.2f %.2f median %.2f %.2f %.2f%n",
+                        dtype, ratios[0], ratios[3], ratios[6], ratios[9], ratios[11]);
                 for (int run = 0; run < 7; run++) {
                     long t = cpu();
                     for (Tensor w : ws) {
