@@ -2,6 +2,7 @@ package dev.puna.cli;
 
 import dev.puna.cli.Options.Value;
 import dev.puna.cli.Peaks.Limit;
+import dev.puna.formats.hub.HubSettings;
 import dev.puna.kernels.KernelsChoice;
 import dev.puna.kernels.KernelsChoice.Candidate;
 import dev.puna.kernels.KernelsProvider.Availability.Available;
@@ -81,9 +82,9 @@ final class DoctorVerb extends Verb {
     }
 
     private static Disk disk() throws IOException {
-        Path place = Path.of(System.getProperty("user.home")).toAbsolutePath();
-        while (!Files.exists(place) && place.getParent() != null) {
-            place = place.getParent();
+        Path place = HubSettings.fromEnvironment().cache().toAbsolutePath(); // where models will be put
+        for (Path parent = place.getParent(); !Files.exists(place) && parent != null; parent = place.getParent()) {
+            place = parent;
         }
         return new Disk(place.toString(), Files.getFileStore(place).getUsableSpace());
     }

@@ -1,6 +1,7 @@
 package dev.puna.cli;
 
 import dev.puna.cli.Options.Value;
+import dev.puna.formats.hub.Hub;
 import dev.puna.formats.hub.HubModel;
 import dev.puna.inference.Llama;
 import dev.puna.inference.LlamaOptions;
@@ -12,7 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.Optional;
 
 /** The argument MODEL, and how it is opened. */
 final class ModelOption {
@@ -36,7 +36,8 @@ final class ModelOption {
     /**
      * Where the model lies.
      *
-     * @throws ConfigurationException if there is nothing there
+     * @throws ConfigurationException if there is nothing there, and no hub is meant
+     * @throws dev.puna.formats.hub.HubException if the hub does not give it
      */
     Path path() throws IOException {
         return resolve(terminal, model.get());
@@ -48,13 +49,12 @@ final class ModelOption {
         if (Files.exists(path)) {
             return path;
         }
-        Optional<HubModel> hub = HubModel.parse(text);
-        throw new ConfigurationException(
-                "MODEL",
-                text,
-                hub.isPresent()
-                        ? "no such file or directory here"
-                        : "no such file or directory, and not of the form owner/name");
+        HubModel hub = HubModel.parse(text)
+                .orElseThrow(() -> new ConfigurationException(
+                        "MODEL", text, "no such file or directory, and not of the form owner/name"));
+        try (ProgressBar bar = new ProgressBar(terminal, "fetching", ProgressBar.Unit.BYTES)) {
+            return Hub.fromEnvironment().fetch(hub, bar::show);
+        }
     }
 
     /** Options of verbs that compute with a model's cache of keys and values. */
