@@ -20,6 +20,7 @@ final class X86Kernels implements Kernels {
     private final Kernels fallback;
     private final Arena arena = Arena.ofShared();
     private final QuantizedMatmul quantized;
+    private final RowOperations rowOperations;
 
     X86Kernels(Kernels fallback, Processor processor) {
         this.fallback = fallback;
@@ -28,8 +29,10 @@ final class X86Kernels implements Kernels {
         for (int i = 0; i < arguments.length; i++) {
             arguments[i] = new ArgumentBlock(arena);
         }
-        this.quantized = new QuantizedMatmul(
-                threads, new CodeCache(arena), arguments, Math.max(processor.cacheBytes(2), 512 << 10) / 2);
+        CodeCache codes = new CodeCache(arena);
+        this.rowOperations = new RowOperations(new Workers(threads, arguments), codes);
+        this.quantized =
+                new QuantizedMatmul(threads, codes, arguments, Math.max(processor.cacheBytes(2), 512 << 10) / 2);
     }
 
     @Override
@@ -71,32 +74,38 @@ final class X86Kernels implements Kernels {
 
     @Override
     public void addBias(Tensor y, Tensor bias) {
-        fallback.addBias(y, bias);
+        KernelArguments.addBias(y, bias);
+        rowOperations.addBias(y, bias);
     }
 
     @Override
     public void add(Tensor y, Tensor x) {
-        fallback.add(y, x);
+        KernelArguments.add(y, x);
+        rowOperations.add(y, x);
     }
 
     @Override
     public void embedding(Tensor y, Tensor table, int[] ids) {
-        fallback.embedding(y, table, ids);
+        KernelArguments.embedding(y, table, ids);
+        rowOperations.embedding(y, table, ids);
     }
 
     @Override
     public void rmsNorm(Tensor y, Tensor x, Tensor weight, float epsilon) {
-        fallback.rmsNorm(y, x, weight, epsilon);
+        KernelArguments.rmsNorm(y, x, weight);
+        rowOperations.rmsNorm(y, x, weight, epsilon);
     }
 
     @Override
     public void rope(Tensor y, Tensor x, RopeTable table, RopePairing pairing, int[] positions) {
-        fallback.rope(y, x, table, pairing, positions);
+        KernelArguments.rope(y, x, table, pairing, positions);
+        rowOperations.rope(y, x, table, pairing, positions);
     }
 
     @Override
     public void storeKv(KvView cache, int firstPosition, Tensor k, Tensor v) {
-        fallback.storeKv(cache, firstPosition, k, v);
+        KernelArguments.storeKv(cache, firstPosition, k, v);
+        rowOperations.storeKv(cache, firstPosition, k, v);
     }
 
     @Override
@@ -106,7 +115,8 @@ final class X86Kernels implements Kernels {
 
     @Override
     public void swiGlu(Tensor y, Tensor gate, Tensor up) {
-        fallback.swiGlu(y, gate, up);
+        KernelArguments.swiGlu(y, gate, up);
+        rowOperations.swiGlu(y, gate, up);
     }
 
     @Override
