@@ -21,6 +21,7 @@ final class X86Kernels implements Kernels {
     private final Arena arena = Arena.ofShared();
     private final QuantizedMatmul quantized;
     private final RowOperations rowOperations;
+    private final Attention attention;
 
     X86Kernels(Kernels fallback, Processor processor) {
         this.fallback = fallback;
@@ -30,7 +31,9 @@ final class X86Kernels implements Kernels {
             arguments[i] = new ArgumentBlock(arena);
         }
         CodeCache codes = new CodeCache(arena);
-        this.rowOperations = new RowOperations(new Workers(threads, arguments), codes);
+        Workers workers = new Workers(threads, arguments);
+        this.rowOperations = new RowOperations(workers, codes);
+        this.attention = new Attention(workers, codes, rowOperations);
         this.quantized =
                 new QuantizedMatmul(threads, codes, arguments, Math.max(processor.cacheBytes(2), 512 << 10) / 2);
     }
@@ -110,7 +113,8 @@ final class X86Kernels implements Kernels {
 
     @Override
     public void attention(Tensor y, Tensor q, List<AttentionSpan> spans, float scale) {
-        fallback.attention(y, q, spans, scale);
+        KernelArguments.attention(y, q, spans);
+        attention.attend(y, q, spans, scale);
     }
 
     @Override
@@ -207,6 +211,7 @@ final class X86Kernels implements Kernels {
     @Override
     public void close() {
         quantized.close();
+        attention.close();
         fallback.close();
         if (arena.scope().isAlive()) {
             arena.close();
