@@ -17,6 +17,7 @@ module dev.puna.data {
     exports dev.puna.data;
     exports dev.puna.data.source;
     exports dev.puna.data.dedup;
+    exports dev.puna.data.classify;
     exports dev.puna.data.filter;
     exports dev.puna.data.pipeline;
     exports dev.puna.data.shard;

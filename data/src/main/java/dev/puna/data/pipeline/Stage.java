@@ -1,5 +1,9 @@
 package dev.puna.data.pipeline;
 
+import dev.puna.data.classify.ClassifierFilter;
+import dev.puna.data.classify.FastTextModel;
+import dev.puna.data.classify.LanguageFilter;
+import dev.puna.data.classify.LanguageIdentifier;
 import dev.puna.data.dedup.BookDeduplication;
 import dev.puna.data.dedup.CorpusDeduplication;
 import dev.puna.data.dedup.ExactDeduplication;
@@ -54,6 +58,8 @@ public sealed interface Stage {
             "llama3",
             "url-blocklist",
             "pii-mask",
+            "language",
+            "classifier",
             "line-dedup",
             "exact-dedup",
             "url-dedup",
@@ -104,6 +110,24 @@ public sealed interface Stage {
                 new Filter(new UrlBlockList(
                         set(node, "domains", recipe), set(node, "urls", recipe), set(node, "words", recipe)));
             case "pii-mask" -> new Filter(new PersonalDataMask());
+            case "language" -> {
+                String model = node.path("model").asString("built-in");
+                LanguageIdentifier identifier = model.equals("built-in")
+                        ? LanguageIdentifier.builtIn()
+                        : LanguageIdentifier.of(recipe.folder().resolve(model));
+                Set<String> keep = new HashSet<>();
+                node.path("keep").forEach(language -> keep.add(language.asString("")));
+                yield new Filter(new LanguageFilter(
+                        identifier, keep, node.path("min_score").asDouble(0.5)));
+            }
+            case "classifier" ->
+                new Filter(new ClassifierFilter(
+                        node.path("name").asString("classifier"),
+                        FastTextModel.read(
+                                recipe.folder().resolve(node.path("model").asString("model.bin"))),
+                        node.path("label").asString("wiki"),
+                        node.path("threshold").asDouble(0.25),
+                        node.path("drop").asBoolean(false)));
             case "line-dedup" -> {
                 int atLeast = node.path("at_least").asInt(2);
                 yield new Deduplication(kind, folder -> new LineDeduplication(atLeast, folder, recipe.memoryBytes()));
