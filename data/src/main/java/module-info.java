@@ -22,4 +22,5 @@ module dev.puna.data {
     exports dev.puna.data.pipeline;
     exports dev.puna.data.shard;
     exports dev.puna.data.mixture;
+    exports dev.puna.data.ngram;
 }

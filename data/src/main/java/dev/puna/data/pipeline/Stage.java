@@ -17,6 +17,8 @@ import dev.puna.data.filter.GopherRepetition;
 import dev.puna.data.filter.Llama3Heuristics;
 import dev.puna.data.filter.PersonalDataMask;
 import dev.puna.data.filter.UrlBlockList;
+import dev.puna.data.ngram.NgramModel;
+import dev.puna.data.ngram.PerplexityFilter;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -60,6 +62,7 @@ public sealed interface Stage {
             "pii-mask",
             "language",
             "classifier",
+            "perplexity",
             "line-dedup",
             "exact-dedup",
             "url-dedup",
@@ -119,6 +122,18 @@ public sealed interface Stage {
                 node.path("keep").forEach(language -> keep.add(language.asString("")));
                 yield new Filter(new LanguageFilter(
                         identifier, keep, node.path("min_score").asDouble(0.5)));
+            }
+            case "perplexity" -> {
+                NgramModel model = NgramModel.readArpa(
+                        recipe.folder().resolve(node.path("model").asString("model.arpa")));
+                PerplexityFilter d =
+                        PerplexityFilter.words(model, node.path("drop_tail").asBoolean(true));
+                yield new Filter(new PerplexityFilter(
+                        model,
+                        d.pieces(),
+                        node.path("head").asDouble(d.head()),
+                        node.path("middle").asDouble(d.middle()),
+                        d.dropTail()));
             }
             case "classifier" ->
                 new Filter(new ClassifierFilter(
