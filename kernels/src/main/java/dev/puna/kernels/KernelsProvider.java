@@ -1,6 +1,8 @@
 package dev.puna.kernels;
 
 import dev.puna.tensor.ThreadTeam;
+import java.util.List;
+import java.util.Optional;
 
 /**
  * A tier of kernels that is found at run time by {@link java.util.ServiceLoader}. Whether it can serve here is a value
@@ -17,6 +19,16 @@ public interface KernelsProvider {
 
     /** @throws IllegalStateException when {@link #probe} refuses */
     Kernels create(ThreadTeam threads);
+
+    /** Names of the kernels whose instructions {@link #listing} shows; none where a compiler makes them. */
+    default List<String> kernelNames() {
+        return List.of();
+    }
+
+    /** The instructions of a kernel for human eyes, or empty if there is none of that name. Needs no such processor. */
+    default Optional<String> listing(String kernel) {
+        return Optional.empty();
+    }
 
     /** Whether a tier can serve on this machine. */
     sealed interface Availability {

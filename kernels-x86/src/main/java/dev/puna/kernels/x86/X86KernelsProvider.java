@@ -9,11 +9,13 @@ import dev.puna.kernels.KernelsProvider;
 import dev.puna.kernels.ReferenceKernels;
 import dev.puna.tensor.ThreadTeam;
 import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /** Machine code for processors with AVX-512 and its int8 dot product, assembled at run time. */
 public final class X86KernelsProvider implements KernelsProvider {
-    private static final Set<Feature> NEEDED = EnumSet.of(
+    static final Set<Feature> NEEDED = EnumSet.of(
             Feature.AVX512F,
             Feature.AVX512VL,
             Feature.AVX512BW,
@@ -55,5 +57,16 @@ public final class X86KernelsProvider implements KernelsProvider {
             throw new IllegalStateException("x86 kernels: " + probe());
         }
         return new X86Kernels(new ReferenceKernels(threads), processor);
+    }
+
+    @Override
+    public List<String> kernelNames() {
+        return List.copyOf(Listings.KERNELS.keySet());
+    }
+
+    @Override
+    public Optional<String> listing(String kernel) {
+        return Optional.ofNullable(Listings.KERNELS.get(kernel))
+                .map(code -> code.get().listing());
     }
 }

@@ -1,0 +1,60 @@
+package dev.puna.kernels.x86;
+
+import dev.puna.assembler.Code;
+import dev.puna.kernels.RopePairing;
+import dev.puna.tensor.DType;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.function.Supplier;
+
+/** Kernels by name, for who wants to read their instructions: one of each idea and type, in the shapes most used. */
+final class Listings {
+    private static final int HEAD_SIZE = 64;
+
+    static final Map<String, Supplier<Code>> KERNELS = kernels();
+
+    private Listings() {}
+
+    private static SequencedMap<String, Supplier<Code>> kernels() {
+        SequencedMap<String, Supplier<Code>> kernels = new LinkedHashMap<>();
+        kernels.put("quantize-rows-16", () -> QuantizedRows.code(16));
+        kernels.put("quantize-rows-32", () -> QuantizedRows.code(32));
+        for (DType dtype : DType.values()) {
+            BlockDecoder.of(dtype).ifPresent(decoder -> {
+                kernels.put("vector-product-" + name(dtype), () -> QuantizedVectorProduct.code(decoder));
+                kernels.put("panel-" + name(dtype), () -> Panel.code(decoder));
+                kernels.put(
+                        "tile-" + name(dtype),
+                        () -> PanelTile.code(
+                                PanelTile.MAX_TOKENS,
+                                decoder.scaledElements(),
+                                decoder.zeroPoint() != 0,
+                                decoder.affine()));
+            });
+        }
+        for (DType dtype : new DType[] {DType.F32, DType.F16, DType.BF16}) {
+            kernels.put("norm-" + name(dtype), () -> RowKernels.norm(dtype));
+            kernels.put("bias-" + name(dtype), () -> RowKernels.sum(dtype, true));
+        }
+        kernels.put("add", () -> RowKernels.sum(DType.F32, false));
+        kernels.put("swiglu", RowKernels::swiGlu);
+        for (RopePairing pairing : RopePairing.values()) {
+            kernels.put("rope-" + pairing.name().toLowerCase(Locale.ROOT), () -> RowKernels.rope(pairing));
+        }
+        for (DType dtype : new DType[] {DType.F32, DType.F16, DType.BF16, DType.Q8_0}) {
+            kernels.put("decode-" + name(dtype), () -> RowKernels.decode(dtype));
+            kernels.put("encode-" + name(dtype), () -> RowKernels.encode(dtype));
+        }
+        kernels.put("attention", () -> AttentionBlock.code(AttentionBlock.MAX_QUERIES, HEAD_SIZE));
+        kernels.put("attention-across", () -> AttentionBlock.across(HEAD_SIZE));
+        kernels.put("attention-begin", () -> AttentionBlock.begin(HEAD_SIZE));
+        kernels.put("attention-end", () -> AttentionBlock.end(HEAD_SIZE));
+        return kernels;
+    }
+
+    private static String name(DType dtype) {
+        return dtype.name().toLowerCase(Locale.ROOT);
+    }
+}

@@ -1,0 +1,32 @@
+package dev.puna.kernels.x86;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.puna.assembler.Feature;
+import java.util.EnumSet;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class ListingsTest {
+    @Test
+    void everyKernelReadsAsInstructions() {
+        X86KernelsProvider provider = new X86KernelsProvider();
+        assertThat(provider.kernelNames()).contains("attention", "swiglu", "vector-product-q8_0", "rope-interleaved");
+        for (String name : provider.kernelNames()) {
+            assertThat(provider.listing(name).orElseThrow()).as(name).contains("ret");
+        }
+        assertThat(provider.listing("attention").orElseThrow()).contains("vfmadd231ps zmm23");
+        assertThat(provider.listing("no such kernel")).isEmpty();
+    }
+
+    /** The provider's probe promises that the processor has all that the kernels use. */
+    @Test
+    void noKernelNeedsMoreThanTheProbeAsksFor() {
+        Set<Feature> base = EnumSet.of(Feature.BASE, Feature.AVX, Feature.AVX2, Feature.BMI1, Feature.POPCNT);
+        for (var kernel : Listings.KERNELS.entrySet()) {
+            Set<Feature> needed = kernel.getValue().get().features();
+            needed.removeAll(base);
+            assertThat(X86KernelsProvider.NEEDED).as(kernel.getKey()).containsAll(needed);
+        }
+    }
+}
