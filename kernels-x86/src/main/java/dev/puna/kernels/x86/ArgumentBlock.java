@@ -13,8 +13,12 @@ import java.lang.invoke.MethodHandle;
 final class ArgumentBlock {
     static final int SLOTS = 32;
 
-    /** {@code void kernel(long* arguments)}; the first parameter is the kernel's address. */
-    private static final MethodHandle CALL = callHandle();
+    /** {@code void kernel(long* arguments)}; the first parameter is the kernel's address. Made when a block is. */
+    private static final class Call {
+        static final MethodHandle HANDLE = callHandle();
+
+        private Call() {}
+    }
 
     private final MemorySegment memory;
 
@@ -34,11 +38,21 @@ final class ArgumentBlock {
 
     void call(MemorySegment kernel) {
         try {
-            CALL.invokeExact(kernel, memory);
+            Call.HANDLE.invokeExact(kernel, memory);
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable e) {
             throw new IllegalStateException("a kernel cannot throw", e);
+        }
+    }
+
+    /** Whether Java lets this module call native code at all. */
+    static boolean mayCall() {
+        try {
+            callHandle();
+            return true;
+        } catch (IllegalCallerException e) {
+            return false;
         }
     }
 

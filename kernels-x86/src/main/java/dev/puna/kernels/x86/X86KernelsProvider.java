@@ -42,10 +42,14 @@ public final class X86KernelsProvider implements KernelsProvider {
     public Availability probe() {
         return switch (Processor.detect()) {
             case Refusal refusal -> new Availability.Refused(refusal.reason());
+            case Processor processor
+            when !processor.missing(NEEDED).isEmpty() ->
+                new Availability.Refused("the processor lacks " + processor.missing(NEEDED));
             case Processor processor ->
-                processor.missing(NEEDED).isEmpty()
+                ArgumentBlock.mayCall()
                         ? new Availability.Available("AVX-512 with int8 dot products on " + processor.brand())
-                        : new Availability.Refused("the processor lacks " + processor.missing(NEEDED));
+                        : new Availability.Refused("native access is denied to the kernels; start Java with"
+                                + " --enable-native-access=dev.puna.assembler,dev.puna.kernels.x86");
         };
     }
 
