@@ -114,9 +114,7 @@ final class AttentionBlock {
             a.align(16);
             a.bind(tile);
             scores(a, queries, headSize, row);
-            for (int i = 0; i < queries; i++) {
-                softmax(a, i);
-            }
+            softmax(a, queries);
             for (int d = 0; d < row; d += 64 * REGISTERS) {
                 gather(a, queries, row, d, Math.min(REGISTERS, (row - d) / 64));
             }
@@ -165,49 +163,62 @@ final class AttentionBlock {
         }
     }
 
-    /** The scores of query {@code i}, in its accumulators, become weights in memory. */
-    private static void softmax(Assembler a, int i) {
-        Vec t0 = zmm(24);
-        Vec t1 = zmm(25);
-        Vec max = zmm(26);
-        Vec correction = zmm(27);
-        a.vbroadcastss(t0, a.constant(Float.NEGATIVE_INFINITY));
-        for (int r = 0; r < REGISTERS; r++) {
-            a.vblendmps(accumulator(i, r).mask(Mask.k(1 + r)), t0, accumulator(i, r));
+    /** Behind the weights of a whole tile: what each query's earlier results are multiplied by. */
+    private static Memory correction(int i) {
+        return Memory.at(WEIGHT, (KEYS * MAX_QUERIES + i) * Float.BYTES);
+    }
+
+    /** The scores of all queries, in the accumulators, become weights in memory; step by step, so that queries overlap. */
+    private static void softmax(Assembler a, int queries) {
+        Vec lowest = zmm(24);
+        a.vbroadcastss(lowest, a.constant(Float.NEGATIVE_INFINITY));
+        for (int i = 0; i < queries; i++) {
+            Vec max = zmm(25 + i % 2 * 3);
+            Vec t = zmm(26 + i % 2 * 3);
+            Vec before = zmm(27 + i % 2 * 3);
+            for (int r = 0; r < REGISTERS; r++) {
+                a.vblendmps(accumulator(i, r).mask(Mask.k(1 + r)), lowest, accumulator(i, r));
+            }
+            a.vmaxps(max, accumulator(i, 0), accumulator(i, 1));
+            a.vmaxps(t, accumulator(i, 2), accumulator(i, 3));
+            a.vmaxps(max, max, t);
+            Reduction.emit(a, max, t, Assembler::vmaxps);
+            a.vmovss(before.xmm(), Memory.at(MAXIMUM, 4 * i));
+            a.vmaxss(max.xmm(), max.xmm(), before.xmm());
+            a.vmovss(Memory.at(MAXIMUM, 4 * i), max.xmm());
+            a.vsubss(before.xmm(), before.xmm(), max.xmm());
+            a.vmovss(correction(i), before.xmm());
         }
-        a.vmaxps(max, accumulator(i, 0), accumulator(i, 1));
-        a.vmaxps(t0, accumulator(i, 2), accumulator(i, 3));
-        a.vmaxps(max, max, t0);
-        Reduction.emit(a, max, t0, Assembler::vmaxps);
-        Memory maximum = Memory.at(MAXIMUM, 4 * i);
-        a.vmovss(correction.xmm(), maximum);
-        a.vmaxss(max.xmm(), max.xmm(), correction.xmm());
-        a.vmovss(maximum, max.xmm());
-        a.vbroadcastss(max, max.xmm());
-        a.vsubps(correction, correction, max);
-        Exponential.emit(a, correction, t0, t1);
-        for (int r = 0; r < REGISTERS; r++) {
-            Vec weight = accumulator(i, r);
-            a.vsubps(weight, weight, max);
-            Exponential.emit(a, weight, zmm(28 + r % 2), zmm(30 + r % 2));
-            a.vmovups(Memory.at(WEIGHT, (KEYS * i + 16 * r) * Float.BYTES), weight);
+        for (int i = 0; i < queries; i++) {
+            for (int r = 0; r < REGISTERS; r++) {
+                Vec weight = accumulator(i, r);
+                a.vsubps(weight, weight, Memory.at(MAXIMUM, 4 * i).broadcast());
+                Exponential.emit(a, weight, zmm(24 + 2 * r), zmm(25 + 2 * r));
+                a.vmovups(Memory.at(WEIGHT, (KEYS * i + 16 * r) * Float.BYTES), weight);
+            }
         }
-        a.vaddps(t0, accumulator(i, 0), accumulator(i, 1));
-        a.vaddps(t1, accumulator(i, 2), accumulator(i, 3));
-        a.vaddps(t0, t0, t1);
-        Reduction.emit(a, t0, t1, Assembler::vaddps);
-        Memory total = Memory.at(TOTAL, 4 * i);
-        a.vfmadd231ss(t0.xmm(), correction.xmm(), total);
-        a.vmovss(total, t0.xmm());
-        // Kept behind the weights until the values are gathered.
-        a.vmovss(Memory.at(WEIGHT, (KEYS * MAX_QUERIES + i) * Float.BYTES), correction.xmm());
+        // All corrections at once, whether the tile has so many queries or not.
+        a.vmovups(zmm(24), correction(0));
+        Exponential.emit(a, zmm(24), zmm(25), zmm(26));
+        a.vmovups(correction(0), zmm(24));
+        for (int i = 0; i < queries; i++) {
+            Vec sum = zmm(24 + i % 4 * 2);
+            Vec t = zmm(25 + i % 4 * 2);
+            a.vaddps(sum, accumulator(i, 0), accumulator(i, 1));
+            a.vaddps(t, accumulator(i, 2), accumulator(i, 3));
+            a.vaddps(sum, sum, t);
+            Reduction.emit(a, sum, t, Assembler::vaddps);
+            a.vmovss(t.xmm(), Memory.at(TOTAL, 4 * i));
+            a.vfmadd231ss(sum.xmm(), t.xmm(), correction(i));
+            a.vmovss(Memory.at(TOTAL, 4 * i), sum.xmm());
+        }
     }
 
     /** Elements {@code d …} bytes of the values, {@code registers} of them. */
     private static void gather(Assembler a, int queries, int row, int d, int registers) {
         Label loop = a.label("values");
         for (int i = 0; i < queries; i++) {
-            a.vbroadcastss(zmm(24), Memory.at(WEIGHT, (KEYS * MAX_QUERIES + i) * Float.BYTES));
+            a.vbroadcastss(zmm(24), correction(i));
             for (int r = 0; r < registers; r++) {
                 a.vmulps(accumulator(i, r), zmm(24), Memory.at(RESULTS, i * row + d + 64 * r));
             }
