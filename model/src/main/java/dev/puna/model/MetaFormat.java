@@ -18,8 +18,9 @@ import tools.jackson.databind.node.ObjectNode;
  * How Meta spells a LLaMA: {@code params.json} and the names of the tensors ({@code llama/model.py} and llama-models).
  *
  * <p>{@code params.json} leaves things out, which are taken from the weights and from what is known of the releases: the
- * vocabulary size (−1 in LLaMA-1 and 2), the context length (that of the preset of the same shape), and the factor of
- * Llama-3.1's RoPE scaling (8; for the shapes of Llama-3.2 32, as in its {@code config.json}).
+ * vocabulary size (−1 in LLaMA-1 and 2), the context length (that of the release with these settings; where it is
+ * another, the writer adds {@code context_length}), and the factor of Llama-3.1's RoPE scaling (8; for the shapes of
+ * Llama-3.2 32, as in its {@code config.json}).
  */
 public final class MetaFormat {
     /** The name of the configuration in a model's directory. */
@@ -133,7 +134,7 @@ public final class MetaFormat {
                 kvHeads,
                 width / heads,
                 feedForward,
-                contextLength(plain, scaled),
+                HuggingFaceFormat.integer(json, "context_length", contextLength(plain, scaled)),
                 epsilon,
                 base,
                 scaling,
@@ -151,6 +152,7 @@ public final class MetaFormat {
                 && config.feedForwardWidth() == other.feedForwardWidth();
     }
 
+    /** The context length of the release that these settings look like. */
     private static int contextLength(LlamaConfig config, boolean scaled) {
         if (scaled) {
             return 131_072;
@@ -221,6 +223,10 @@ public final class MetaFormat {
             }
             case RopeScaling.Linear(float factor) -> throw unknownScaling(config.ropeScaling());
             case RopeScaling.PerFrequency(float[] divisors) -> throw unknownScaling(config.ropeScaling());
+        }
+        // The same: noted only where the reader would take another from the shape, as it does not for any release.
+        if (config.contextLength() != contextLength(config, config.ropeScaling() instanceof RopeScaling.Llama3)) {
+            json.put("context_length", config.contextLength());
         }
         return json.toPrettyString() + "\n";
     }

@@ -78,6 +78,15 @@ class FormatsTest {
                         preset.config().width(), multiplier == null ? 1 : multiplier, multiple));
     }
 
+    /** Meta's code for LLaMA-1 to 3 refuses keys that it does not know: params.json of a release must have none. */
+    @ParameterizedTest
+    @EnumSource(LlamaPreset.class)
+    void notesTheContextLengthOnlyWhereItIsNoReleases(LlamaPreset preset) {
+        assertThat(MetaFormat.writeConfig(preset.config())).doesNotContain("context_length\"");
+        assertThat(MetaFormat.writeConfig(preset.config().withContextLength(512)))
+                .contains("\"context_length\" : 512");
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
