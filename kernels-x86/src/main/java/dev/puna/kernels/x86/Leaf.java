@@ -43,6 +43,12 @@ final class Leaf {
         return a.assemble();
     }
 
+    /** {@code argument[slot] += argument[amount]}. */
+    static void advance(Assembler a, int slot, int amount, Gp64 temporary) {
+        a.mov(temporary, argument(amount));
+        a.add(argument(slot), temporary);
+    }
+
     /** Argument {@code slot} as a memory operand. */
     static Memory argument(int slot) {
         return Memory.at(ARGUMENTS, slot * Long.BYTES);

@@ -24,7 +24,11 @@ final class Listings {
         for (DType dtype : DType.values()) {
             BlockDecoder.of(dtype).ifPresent(decoder -> {
                 kernels.put("vector-product-" + name(dtype), () -> QuantizedVectorProduct.code(decoder));
-                kernels.put("panel-" + name(dtype), () -> Panel.code(decoder));
+                kernels.put("panel-" + name(dtype), () -> Panel.code(decoder, false));
+                kernels.put("signed-panel-" + name(dtype), () -> Panel.code(decoder, true));
+                kernels.put(
+                        "amx-tile-" + name(dtype),
+                        () -> AmxTile.code(AmxTile.MAX_TOKENS, decoder.scaledElements(), decoder.affine()));
                 kernels.put(
                         "tile-" + name(dtype),
                         () -> PanelTile.code(

@@ -39,6 +39,7 @@ final class Panel {
     private static final Gp64 MINIMA_OUT = RBX;
     private static final Gp64 BLOCK_COUNT = R13;
     private static final Vec SCALE = zmm(17);
+    private static final Vec ZERO_POINT = zmm(18);
 
     private Panel() {}
 
@@ -60,8 +61,12 @@ final class Panel {
         return weightBytes(in) + scalesBytes(decoder, in) * (decoder.affine() ? 2 : 1);
     }
 
-    /** Unpacks sixteen rows into one side of a panel; the pointers already point to that side. */
-    static Code code(BlockDecoder decoder) {
+    /**
+     * Unpacks sixteen rows into one side of a panel; the pointers already point to that side.
+     *
+     * @param signed whether the zero point is taken off the bytes
+     */
+    static Code code(BlockDecoder decoder, boolean signed) {
         SixteenRows layout = decoder.layout();
         int groups = decoder.groups();
         int halves = 32 / decoder.scaledElements();
@@ -71,6 +76,7 @@ final class Panel {
             a.mov(SixteenRows.STRIDE, argument(W_STRIDE));
             layout.prepare(a);
             decoder.prepare(a);
+            a.vpbroadcastd(ZERO_POINT, a.constant(0x01010101 * decoder.zeroPoint()));
             a.mov(SixteenRows.FIRST, argument(W));
             a.lea(SixteenRows.EIGHTH, Memory.at(SixteenRows.FIRST, SixteenRows.STRIDE, 8));
             a.mov(WEIGHTS_OUT, argument(WEIGHTS));
@@ -84,6 +90,9 @@ final class Panel {
                 unpack(a, decoder, group);
                 Vec[] fours = layout.transpose(a);
                 for (int i = 0; i < fours.length; i++) {
+                    if (signed && decoder.zeroPoint() != 0) {
+                        a.vpsubb(fours[i], fours[i], ZERO_POINT);
+                    }
                     a.vmovdqa64(Memory.at(WEIGHTS_OUT, group * GROUP_BYTES + i * 2 * sideBytes), fours[i]);
                 }
                 for (int half = 0; half < halves; half++) {

@@ -24,10 +24,10 @@ import dev.puna.assembler.Memory;
 import dev.puna.assembler.Vec;
 
 /**
- * Up to six rows of activations times panels of 32 rows of weights, int8 products with fp32 scales per group:
+ * Up to six rows of activations at a time times panels of 32 rows of weights, int8 products with fp32 scales per group:
  *
  * <pre>
- * for each panel:
+ * for each 6 tokens, for each panel:
  *   y[token][32] = 0
  *   for each group:
  *     dot[token][32] = −zeroPoint · Σq[token]
@@ -58,6 +58,14 @@ final class PanelTile {
     static final int Y_STRIDE = 12;
     /** Bytes in y from the first sixteen rows to the second: 64 unless they overlap at the edge. */
     static final int Y_SECOND = 13;
+    /** Sixes of tokens, and what leads from one to the next: in x, in y after all panels, in the panels back to the first. */
+    static final int TILES = 14;
+
+    static final int X_TILE = 15;
+    static final int Y_TILE = 16;
+    static final int PANEL_REWIND = 17;
+    /** A working copy, which the kernel counts down. */
+    private static final int PANELS_LEFT = 18;
 
     private static final Gp64 TOKEN_Q = RAX;
     private static final Gp64 TOKEN_SCALES = RBX;
@@ -117,13 +125,17 @@ final class PanelTile {
         int halves = 32 / scaledElements;
         int perGroup = halves * Integer.BYTES;
         return Leaf.of(a -> {
+            Label tile = a.label("tile");
             Label panel = a.label("panel");
             Label group = a.label("group");
+            a.bind(tile);
+            a.mov(OUT, argument(PANELS));
+            a.mov(argument(PANELS_LEFT), OUT);
+            a.mov(OUT, argument(Y));
+            a.bind(panel);
             a.mov(PANEL_WEIGHTS, argument(WEIGHTS));
             a.mov(PANEL_SCALES, argument(SCALES));
             a.mov(PANEL_MINIMA, argument(MINIMA));
-            a.mov(OUT, argument(Y));
-            a.bind(panel);
             loadStrides(a, X_STRIDE);
             a.mov(TOKEN_Q, argument(Q));
             a.mov(TOKEN_SCALES, argument(X_SCALES));
@@ -173,17 +185,20 @@ final class PanelTile {
             a.comment("the next panel");
             a.add(OUT, Panel.ROWS * Float.BYTES);
             for (int slot : new int[] {WEIGHTS, SCALES, MINIMA}) {
-                a.mov(TOKEN_Q, argument(slot));
-                a.add(TOKEN_Q, argument(PANEL_STRIDE));
-                a.mov(argument(slot), TOKEN_Q);
+                Leaf.advance(a, slot, PANEL_STRIDE, TOKEN_Q);
             }
-            a.mov(PANEL_WEIGHTS, argument(WEIGHTS));
-            a.mov(PANEL_SCALES, argument(SCALES));
-            a.mov(PANEL_MINIMA, argument(MINIMA));
-            a.mov(TOKEN_Q, argument(PANELS));
-            a.dec(TOKEN_Q);
-            a.mov(argument(PANELS), TOKEN_Q);
+            a.dec(argument(PANELS_LEFT).bytes(8));
             a.jne(panel);
+            a.comment("the next six tokens");
+            for (int slot : new int[] {WEIGHTS, SCALES, MINIMA}) {
+                Leaf.advance(a, slot, PANEL_REWIND, TOKEN_Q);
+            }
+            for (int slot : new int[] {Q, X_SCALES, X_STARTS, X_SUMS}) {
+                Leaf.advance(a, slot, X_TILE, TOKEN_Q);
+            }
+            Leaf.advance(a, Y, Y_TILE, TOKEN_Q);
+            a.dec(argument(TILES).bytes(8));
+            a.jne(tile);
         });
     }
 

@@ -24,9 +24,11 @@ final class QuantizedMatmul {
 
     private record VectorProductKey(BlockDecoder decoder) {}
 
-    private record PanelKey(BlockDecoder decoder) {}
+    private record PanelKey(BlockDecoder decoder, boolean signed) {}
 
     private record TileKey(int tokens, int scaledElements, boolean zeroPoint, boolean affine) {}
+
+    private record AmxKey(int tokens, int scaledElements, boolean affine) {}
 
     private record RowsKey(int groupSize) {}
 
@@ -50,19 +52,27 @@ final class QuantizedMatmul {
     private final ArgumentBlock[] arguments;
     private final Scratch activations;
     private final Scratch[] panels;
+    private final Scratch[] dots;
     private final Map<DType, BlockDecoder> decoders = new EnumMap<>(DType.class);
     private final long panelBudget;
+    private final boolean amx;
 
-    /** @param panelBudget bytes of unpacked weights that a thread keeps while all rows pass: half its own cache */
-    QuantizedMatmul(ThreadTeam threads, CodeCache codes, ArgumentBlock[] arguments, long panelBudget) {
+    /**
+     * @param panelBudget bytes of unpacked weights that a thread keeps while all rows pass: half its own cache
+     * @param amx whether tile registers multiply; the results are the same
+     */
+    QuantizedMatmul(ThreadTeam threads, CodeCache codes, ArgumentBlock[] arguments, long panelBudget, boolean amx) {
+        this.amx = amx;
         this.threads = threads;
         this.codes = codes;
         this.arguments = arguments;
         this.panelBudget = panelBudget;
         this.activations = new Scratch();
         this.panels = new Scratch[threads.size()];
+        this.dots = new Scratch[threads.size()];
         for (int i = 0; i < panels.length; i++) {
             panels[i] = new Scratch();
+            dots[i] = new Scratch();
         }
         for (DType dtype : DType.values()) {
             BlockDecoder.of(dtype).ifPresent(decoder -> decoders.put(dtype, decoder));
@@ -224,19 +234,34 @@ final class QuantizedMatmul {
 
     private void prepareTiles(BlockDecoder decoder, int rows) {
         panelCode(decoder);
-        if (rows >= PanelTile.MAX_TOKENS) {
-            tileCode(decoder, PanelTile.MAX_TOKENS);
+        int together = tokensTogether();
+        if (rows >= together) {
+            tileCode(decoder, together);
         }
-        if (rows % PanelTile.MAX_TOKENS != 0) {
-            tileCode(decoder, rows % PanelTile.MAX_TOKENS);
+        if (rows % together != 0) {
+            tileCode(decoder, rows % together);
         }
     }
 
     private MemorySegment panelCode(BlockDecoder decoder) {
-        return codes.get(new PanelKey(decoder), () -> Panel.code(decoder));
+        return codes.get(new PanelKey(decoder, amx), () -> Panel.code(decoder, amx));
+    }
+
+    private long alignedDots(int member) {
+        long alignment = AmxTile.SCRATCH_ALIGNMENT;
+        return dots[member].address(AmxTile.SCRATCH_BYTES + alignment) + alignment - 1 & -alignment;
+    }
+
+    private int tokensTogether() {
+        return amx ? AmxTile.MAX_TOKENS : PanelTile.MAX_TOKENS;
     }
 
     private MemorySegment tileCode(BlockDecoder decoder, int tokens) {
+        if (amx) {
+            return codes.get(
+                    new AmxKey(tokens, decoder.scaledElements(), decoder.affine()),
+                    () -> AmxTile.code(tokens, decoder.scaledElements(), decoder.affine()));
+        }
         boolean zeroPoint = decoder.zeroPoint() != 0;
         return codes.get(
                 new TileKey(tokens, decoder.scaledElements(), zeroPoint, decoder.affine()),
@@ -296,32 +321,69 @@ final class QuantizedMatmul {
             Activations x,
             int rows) {
         long scales = panel + Panel.weightBytes(x.in);
-        for (int row = 0; row < rows; row += PanelTile.MAX_TOKENS) {
-            int tokens = Math.min(PanelTile.MAX_TOKENS, rows - row);
+        long minima = scales + Panel.scalesBytes(decoder, x.in);
+        long panelBytes = Panel.bytes(decoder, x.in);
+        ArgumentBlock block = arguments[member];
+        int together = tokensTogether();
+        int row = 0;
+        while (row < rows) {
+            int tokens = Math.min(together, rows - row);
+            long tiles = tokens == together ? (rows - row) / together : 1;
             long q = x.q(row);
-            arguments[member]
-                    .set(PanelTile.WEIGHTS, panel)
-                    .set(PanelTile.SCALES, scales)
-                    .set(PanelTile.MINIMA, scales + Panel.scalesBytes(decoder, x.in))
-                    .set(PanelTile.PANEL_STRIDE, Panel.bytes(decoder, x.in))
-                    .set(PanelTile.PANELS, panelCount)
-                    .set(PanelTile.GROUPS, x.in / 32)
-                    .set(PanelTile.Q, q)
-                    .set(PanelTile.X_SCALES, q + QuantizedRows.scalesOffset(x.in))
-                    .set(PanelTile.X_STARTS, q + QuantizedRows.startsOffset(x.in))
-                    .set(PanelTile.X_SUMS, q + QuantizedRows.sumsOffset(x.in, x.groupSize))
-                    .set(PanelTile.X_STRIDE, x.stride())
-                    .set(PanelTile.Y, y.data().address() + row * y.rowBytes() + firstOut * Float.BYTES)
-                    .set(PanelTile.Y_STRIDE, y.rowBytes())
-                    .set(PanelTile.Y_SECOND, second * (long) Float.BYTES)
-                    .call(tileCode(decoder, tokens));
+            long outAddress = y.data().address() + row * y.rowBytes() + firstOut * Float.BYTES;
+            long secondBytes = (long) second * Float.BYTES;
+            long panelWidth = (long) Panel.ROWS * Float.BYTES;
+            if (amx) {
+                block.set(AmxTile.WEIGHTS, panel)
+                        .set(AmxTile.SCALES, scales)
+                        .set(AmxTile.MINIMA, minima)
+                        .set(AmxTile.SIDES, 2 * panelCount)
+                        .set(AmxTile.GROUPS, x.in / 32)
+                        .set(AmxTile.Q, q)
+                        .set(AmxTile.X_SCALES, q + QuantizedRows.scalesOffset(x.in))
+                        .set(AmxTile.X_SUMS, q + QuantizedRows.sumsOffset(x.in, x.groupSize))
+                        .set(AmxTile.X_STRIDE, x.stride())
+                        .set(AmxTile.Y, outAddress)
+                        .set(AmxTile.Y_STRIDE, y.rowBytes())
+                        .set(AmxTile.SCRATCH, alignedDots(member))
+                        .set(AmxTile.PANEL_STEP, 64)
+                        .set(AmxTile.PANEL_STEP_AFTER, panelBytes - 64)
+                        .set(AmxTile.Y_STEP, secondBytes)
+                        .set(AmxTile.Y_STEP_AFTER, panelWidth - secondBytes)
+                        .set(AmxTile.TILES, tiles)
+                        .set(AmxTile.X_TILE, tokens * x.stride())
+                        .set(AmxTile.Y_TILE, tokens * y.rowBytes() - panelCount * panelWidth)
+                        .set(AmxTile.PANEL_REWIND, -panelCount * panelBytes);
+            } else {
+                block.set(PanelTile.WEIGHTS, panel)
+                        .set(PanelTile.SCALES, scales)
+                        .set(PanelTile.MINIMA, minima)
+                        .set(PanelTile.PANEL_STRIDE, panelBytes)
+                        .set(PanelTile.PANELS, panelCount)
+                        .set(PanelTile.GROUPS, x.in / 32)
+                        .set(PanelTile.Q, q)
+                        .set(PanelTile.X_SCALES, q + QuantizedRows.scalesOffset(x.in))
+                        .set(PanelTile.X_STARTS, q + QuantizedRows.startsOffset(x.in))
+                        .set(PanelTile.X_SUMS, q + QuantizedRows.sumsOffset(x.in, x.groupSize))
+                        .set(PanelTile.X_STRIDE, x.stride())
+                        .set(PanelTile.Y, outAddress)
+                        .set(PanelTile.Y_STRIDE, y.rowBytes())
+                        .set(PanelTile.Y_SECOND, secondBytes)
+                        .set(PanelTile.TILES, tiles)
+                        .set(PanelTile.X_TILE, tokens * x.stride())
+                        .set(PanelTile.Y_TILE, tokens * y.rowBytes())
+                        .set(PanelTile.PANEL_REWIND, -panelCount * panelBytes);
+            }
+            block.call(tileCode(decoder, tokens));
+            row += Math.toIntExact(tiles * tokens);
         }
     }
 
     void close() {
         activations.close();
-        for (Scratch panel : panels) {
-            panel.close();
+        for (int i = 0; i < panels.length; i++) {
+            panels[i].close();
+            dots[i].close();
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.puna.kernels.x86;
 
+import dev.puna.assembler.Feature;
 import dev.puna.assembler.Processor;
 import dev.puna.kernels.AdamWStep;
 import dev.puna.kernels.AttentionSpan;
@@ -14,6 +15,7 @@ import dev.puna.tensor.ThreadTeam;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /** The tier of AVX-512 code that is assembled for this processor when it is first needed. */
 final class X86Kernels implements Kernels {
@@ -34,8 +36,10 @@ final class X86Kernels implements Kernels {
         Workers workers = new Workers(threads, arguments);
         this.rowOperations = new RowOperations(workers, codes);
         this.attention = new Attention(workers, codes, rowOperations);
-        this.quantized =
-                new QuantizedMatmul(threads, codes, arguments, Math.max(processor.cacheBytes(2), 512 << 10) / 2);
+        Set<Feature> tiles = Set.of(Feature.AMXTILE, Feature.AMXINT8);
+        boolean amx = processor.supports(tiles) && processor.requestTiles().isEmpty();
+        long panelBudget = Math.max(processor.cacheBytes(2), 512 << 10) / 2;
+        this.quantized = new QuantizedMatmul(threads, codes, arguments, panelBudget, amx);
     }
 
     @Override

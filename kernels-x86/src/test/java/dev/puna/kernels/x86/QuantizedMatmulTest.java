@@ -1,68 +1,107 @@
 package dev.puna.kernels.x86;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.fail;
 
+import dev.puna.assembler.Feature;
 import dev.puna.assembler.Processor;
+import dev.puna.assembler.Refusal;
+import dev.puna.kernels.Kernels;
 import dev.puna.kernels.ReferenceKernels;
 import dev.puna.tensor.DType;
 import dev.puna.tensor.Shape;
 import dev.puna.tensor.Tensor;
 import dev.puna.tensor.ThreadTeam;
 import java.lang.foreign.Arena;
+import java.util.EnumSet;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+/** One row, vector tiles and tile registers compute the same integers, and round the same way. */
 class QuantizedMatmulTest {
+    private static final int IN = 1024;
+
     @ParameterizedTest
     @EnumSource(
             names = {"Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS"
             })
-    void agreesWithTheReferenceWithinTheRoundingOfActivations(DType dtype) {
+    void everyWayGivesTheSameBitsWithinTheRoundingOfActivations(DType dtype) {
         Random random = new Random(1);
-        try (ThreadTeam team = new ThreadTeam("t", 2);
+        try (ThreadTeam team = new ThreadTeam("matmul", 2);
                 Arena arena = Arena.ofShared();
-                X86Kernels kernels = new X86Kernels(new ReferenceKernels(team), (Processor) Processor.detect())) {
-            int in = 1024;
-            for (int out : new int[] {1, 15, 16, 17, 31, 32, 33, 100, 256}) {
-                Tensor w = Weights.random(arena, dtype, out, in, random);
-                Tensor wf = new Tensor(arena.allocate(4L * out * in, 64), DType.F32, Shape.of(out, in));
-                kernels.dequantize(wf, w);
-                for (int n : new int[] {1, 2, 4, 5, 6, 7, 13}) {
-                    Tensor x = new Tensor(arena.allocate(4L * n * in, 64), DType.F32, Shape.of(n, in));
-                    for (long i = 0; i < (long) n * in; i++) {
+                Kernels tiles = new X86Kernels(new ReferenceKernels(team), processor());
+                Kernels vectors = new X86Kernels(new ReferenceKernels(team), withoutTiles(processor()))) {
+            for (int out : new int[] {1, 15, 16, 17, 31, 32, 33, 100}) {
+                Tensor w = Weights.random(arena, dtype, out, IN, random);
+                Tensor exactW = floats(arena, out, IN);
+                tiles.dequantize(exactW, w);
+                for (int rows : new int[] {1, 2, 4, 6, 7, 16, 17}) {
+                    Tensor x = floats(arena, rows, IN);
+                    for (long i = 0; i < (long) rows * IN; i++) {
                         x.setFloat(i, (float) random.nextGaussian());
                     }
-                    Tensor y = new Tensor(arena.allocate(4L * n * out, 64), DType.F32, Shape.of(n, out));
-                    kernels.matmul(y, x, w);
-                    for (int t = 0; t < n; t++) {
-                        Tensor alone = new Tensor(arena.allocate(4L * out, 64), DType.F32, Shape.of(1, out));
-                        kernels.matmul(alone, x.rows(t, t + 1), w);
-                        for (int o = 0; o < out; o++) {
-                            double exact = 0;
-                            double bound = 0;
-                            for (int b = 0; b < in; b += 32) {
-                                double max = 0;
-                                double sum = 0;
-                                for (int i = b; i < b + 32; i++) {
-                                    double weight = wf.getFloat((long) o * in + i);
-                                    double value = x.getFloat((long) t * in + i);
-                                    exact += weight * value;
-                                    max = Math.max(max, Math.abs(value));
-                                    sum += Math.abs(weight);
-                                }
-                                bound += max / 127 * 0.5001 * sum;
-                            }
-                            assertThat((double) y.getFloat((long) t * out + o))
-                                    .as("%s n=%d out=%d t=%d o=%d", dtype, n, out, t, o)
-                                    .isCloseTo(exact, org.assertj.core.data.Offset.offset(bound * 1.01 + 1e-4));
-                            assertThat(Float.floatToRawIntBits(y.getFloat((long) t * out + o)))
-                                    .as("alone %s n=%d out=%d t=%d o=%d", dtype, n, out, t, o)
-                                    .isEqualTo(Float.floatToRawIntBits(alone.getFloat(o)));
-                        }
+                    Tensor y = floats(arena, rows, out);
+                    Tensor yOfVectors = floats(arena, rows, out);
+                    Tensor alone = floats(arena, 1, out);
+                    tiles.matmul(y, x, w);
+                    vectors.matmul(yOfVectors, x, w);
+                    assertThat(yOfVectors.data().mismatch(y.data()))
+                            .as("%s rows=%d out=%d: tiles and vectors", dtype, rows, out)
+                            .isEqualTo(-1);
+                    for (int row = 0; row < rows; row++) {
+                        tiles.matmul(alone, x.rows(row, row + 1), w);
+                        assertThat(alone.data().mismatch(y.row(row).data()))
+                                .as("%s rows=%d out=%d: row %d alone", dtype, rows, out, row)
+                                .isEqualTo(-1);
+                        checkRow(y, x, exactW, row);
                     }
                 }
             }
         }
+    }
+
+    /** Half a step of every block's scale, on every weight. */
+    private static void checkRow(Tensor y, Tensor x, Tensor w, int row) {
+        for (int o = 0; o < w.rows(); o++) {
+            double exact = 0;
+            double bound = 1e-4;
+            for (int block = 0; block < IN; block += 32) {
+                double largest = 0;
+                double weights = 0;
+                for (int i = block; i < block + 32; i++) {
+                    double weight = w.getFloat((long) o * IN + i);
+                    double value = x.getFloat((long) row * IN + i);
+                    exact += weight * value;
+                    largest = Math.max(largest, Math.abs(value));
+                    weights += Math.abs(weight);
+                }
+                bound += largest / 127 * 0.51 * weights;
+            }
+            double found = y.getFloat(row * w.rows() + o);
+            if (!(Math.abs(found - exact) <= bound)) {
+                fail("row %d, output %d: %s, exactly %s, bound %s", row, o, found, exact, bound);
+            }
+        }
+    }
+
+    private static Tensor floats(Arena arena, long rows, long columns) {
+        Shape shape = Shape.of(rows, columns);
+        return new Tensor(arena.allocate(DType.F32.byteSize(shape.elementCount()), 64), DType.F32, shape);
+    }
+
+    static Processor processor() {
+        return switch (Processor.detect()) {
+            case Processor processor -> processor;
+            case Refusal refusal -> fail(refusal.reason());
+        };
+    }
+
+    /** The same processor without AMX. */
+    static Processor withoutTiles(Processor processor) {
+        Set<Feature> features = EnumSet.copyOf(processor.features());
+        features.removeAll(Set.of(Feature.AMXTILE, Feature.AMXINT8, Feature.AMXBF16));
+        return new Processor(processor.vendor(), processor.brand(), features, processor.caches());
     }
 }
