@@ -3,6 +3,7 @@ package dev.puna.inference;
 import dev.puna.tensor.ConfigurationException;
 import java.util.Arrays;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Chooses the tokens of one sequence from their logits, one after the other.
@@ -61,6 +62,17 @@ public final class Sampler {
      * @throws IllegalArgumentException if no logit is a number
      */
     public int next(float[] raw) {
+        return next(raw, null);
+    }
+
+    /**
+     * The next token among those allowed; it joins the history.
+     *
+     * @param raw V logits as the model gave them
+     * @param allowed bit {@code id % 64} of word {@code id / 64}; null allows all
+     * @throws IllegalArgumentException if no logit of an allowed token is a number
+     */
+    int next(float[] raw, long @Nullable [] allowed) {
         if (raw.length != vocabularySize) {
             throw new IllegalArgumentException(raw.length + " logits for a vocabulary of " + vocabularySize);
         }
@@ -72,6 +84,9 @@ public final class Sampler {
         }
         if (sampling.hasPenalties()) {
             applyPenalties();
+        }
+        if (allowed != null) {
+            mask(allowed);
         }
         int best = largest();
         int chosen = sampling.isGreedy() ? best : draw(best);
@@ -147,6 +162,21 @@ public final class Sampler {
                 }
                 logits[id] = logit;
                 counts[id] = 0;
+            }
+        }
+    }
+
+    private void mask(long[] allowed) {
+        for (int word = 0; word * 64 < vocabularySize; word++) {
+            long bits = allowed[word];
+            if (bits == -1) {
+                continue;
+            }
+            int end = Math.min(vocabularySize, word * 64 + 64);
+            for (int id = word * 64; id < end; id++) {
+                if ((bits >>> id & 1) == 0) {
+                    logits[id] = Double.NEGATIVE_INFINITY;
+                }
             }
         }
     }

@@ -1,0 +1,895 @@
+package dev.puna.inference;
+
+import dev.puna.kernels.Kernels;
+import dev.puna.model.Activations;
+import dev.puna.model.LlamaCheckpoint;
+import dev.puna.model.LlamaConfig;
+import dev.puna.model.LlamaModel;
+import dev.puna.model.TokenBatch;
+import dev.puna.tensor.ConfigurationException;
+import dev.puna.tensor.CorruptFileException;
+import dev.puna.tensor.DType;
+import dev.puna.tensor.Slab;
+import dev.puna.tensor.Tensor;
+import dev.puna.tensor.ThreadTeam;
+import dev.puna.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A LLaMA for many conversations at once.
+ *
+ * <pre>{@code
+ * try (Engine engine = Engine.load(Path.of("Llama-3.2-1B-Q8_0.gguf"))) {
+ *     int[] prompt = engine.encodePrompt("Once upon a time");
+ *     System.out.println(engine.generate(EngineRequest.of(prompt, GenerationOptions.DEFAULT)).first().text());
+ * }
+ * }</pre>
+ *
+ * <p>One daemon thread computes, step by step; every step is one forward pass over rows of all sequences that are being
+ * computed (Yu et al. 2022): one row of each that waits for its next token, and a chunk of those whose prompts are not
+ * computed yet (Agrawal et al. 2023), so that a long prompt does not hold up the others. Keys and values lie in pages of
+ * one pool; beginnings that requests have in common are computed once. When pages run out, the sequence that came last
+ * gives its own back and is computed again later.
+ *
+ * <p>The same request with the same seed gives the same tokens and log-probabilities, to the bit, alone or among others,
+ * whatever is cached, guessed or preempted, on one tier of kernels and one type of keys and values: a row depends on
+ * its own sequence only, and draws depend on the request's seed and the number of the token only.
+ *
+ * <p>For any number of threads; blocking calls cost nothing on virtual threads.
+ */
+public final class Engine implements AutoCloseable {
+    /** Rows of logits that are held at once. */
+    private static final int LOGIT_ROWS = 64;
+
+    private final LlamaCheckpoint checkpoint;
+    private final ThreadTeam threads;
+    private final Kernels kernels;
+    private final LlamaModel model;
+    private final EngineOptions options;
+    private final int stepRows;
+    private final int context;
+    private final PagePool pool;
+    private final long root;
+    private final Slab logitSlab;
+    private final Tensor logits; // (64, V)
+    private final float[][] raw; // one row of logits for each member of the team
+    private final Thread thread;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition work = lock.newCondition();
+    private final Condition quiet = lock.newCondition();
+    private final WaitingRequests waiting = new WaitingRequests(); // guarded by lock
+    private boolean wakened; // guarded by lock
+    private boolean draining; // guarded by lock
+    private boolean closing; // guarded by lock
+    private boolean busy; // guarded by lock
+    private double requestSeconds = 1; // guarded by lock: a moving average
+
+    // The engine's thread only.
+    private Activations activations;
+    /** By arrival. */
+    private final List<ActiveSequence> running = new ArrayList<>();
+    /** Those that lost their pages, by arrival. */
+    private final List<ActiveSequence> preempted = new ArrayList<>();
+
+    private long arrivals;
+
+    private final AtomicLong refused = new AtomicLong();
+    private long steps;
+    private long promptTokens;
+    private long reusedTokens;
+    private long generatedTokens;
+    private long draftedTokens;
+    private long acceptedTokens;
+    private long preemptions;
+    private long finished;
+    private long cancelled;
+    private long failed;
+    private volatile EngineCounters counters;
+
+    private Engine(LlamaCheckpoint checkpoint, ThreadTeam threads, Kernels kernels, EngineOptions options) {
+        this.checkpoint = checkpoint;
+        this.threads = threads;
+        this.kernels = kernels;
+        this.options = options;
+        LlamaConfig config = checkpoint.config();
+        this.stepRows = Math.max(options.model().chunk(), options.maxSequences());
+        DType kv = options.model().kv().dtypeFor(checkpoint);
+        if (config.headSize() % kv.blockSize() != 0) {
+            throw new ConfigurationException(
+                    "kv", kv, "needs heads of a multiple of 32 elements, this model's have " + config.headSize());
+        }
+        long pageBytes = PagePool.pageBytes(config, kv, options.pageLength());
+        long useful = (long) options.maxSequences() * Math.ceilDiv(config.contextLength(), options.pageLength());
+        long budget = options.kvBytes().orElseGet(() -> AvailableMemory.bytes() / 2);
+        long pages = Math.min(Integer.MAX_VALUE / options.pageLength(), Math.min(useful, budget / pageBytes));
+        if (pages < 1) {
+            throw new ConfigurationException(
+                    "kvBytes", budget, "one page of keys and values takes " + pageBytes + " bytes");
+        }
+        this.pool = new PagePool(config, kv, options.pageLength(), (int) pages);
+        this.context = (int) Math.min(config.contextLength(), pages * options.pageLength());
+        this.root = pool.newChain();
+        this.model = new LlamaModel(config, checkpoint.weights(), kernels);
+        this.activations = new Activations(config, 1);
+        this.logitSlab = new Slab(Slab.bytesFor(DType.F32, LOGIT_ROWS, config.vocabularySize()));
+        this.logits = logitSlab.allocate(DType.F32, LOGIT_ROWS, config.vocabularySize());
+        this.raw = new float[threads.size()][config.vocabularySize()];
+        this.counters = count(0, 0);
+        this.thread = Thread.ofPlatform().daemon().name("puna-engine").unstarted(this::run);
+    }
+
+    /** Opens a model with {@link EngineOptions#defaults()}. */
+    public static Engine load(Path path) throws IOException {
+        return load(path, EngineOptions.defaults());
+    }
+
+    /**
+     * Opens a Hugging Face directory, a GGUF file or a Meta directory.
+     *
+     * @throws ConfigurationException if it is no LLaMA, the tier of kernels cannot serve, or the memory for keys and
+     *     values does not hold a page
+     * @throws CorruptFileException if a file is damaged
+     */
+    public static Engine load(Path path, EngineOptions options) throws IOException {
+        LlamaCheckpoint checkpoint = LlamaCheckpoint.open(path);
+        ThreadTeam threads = new ThreadTeam("puna", options.model().threads());
+        try {
+            Kernels kernels = Kernels.open(options.model().kernels(), threads);
+            try {
+                Engine engine = new Engine(checkpoint, threads, kernels, options);
+                engine.thread.start();
+                return engine;
+            } catch (RuntimeException e) {
+                kernels.close();
+                throw e;
+            }
+        } catch (RuntimeException e) {
+            threads.close();
+            checkpoint.close();
+            throw e;
+        }
+    }
+
+    public LlamaConfig config() {
+        return checkpoint.config();
+    }
+
+    public EngineOptions options() {
+        return options;
+    }
+
+    /** The tier of kernels that computes. */
+    public String tier() {
+        return kernels.tier();
+    }
+
+    /** The longest sequence, prompt and answer: the model's context, or what all pages together hold. */
+    public int contextLength() {
+        return context;
+    }
+
+    /**
+     * The vocabulary.
+     *
+     * @throws ConfigurationException if none lies with the weights; ids can be used without
+     */
+    public Tokenizer tokenizer() {
+        return checkpoint
+                .tokenizer()
+                .orElseThrow(() -> new ConfigurationException(
+                        "model",
+                        checkpoint.path(),
+                        "has no tokenizer: put tokenizer.json or tokenizer.model beside the weights"));
+    }
+
+    /** The ids of a prompt as the model expects it ({@link Llama#encodePrompt}). */
+    public int[] encodePrompt(String prompt) {
+        return tokenizer().encode(prompt, dev.puna.tokenizer.EncodeOptions.prompt(tokenizer()));
+    }
+
+    /** The engine as it stood after its last step; the queue as it stands now. */
+    public EngineCounters counters() {
+        EngineCounters last = counters;
+        int queued;
+        lock.lock();
+        try {
+            queued = waiting.size();
+        } finally {
+            lock.unlock();
+        }
+        return new EngineCounters(
+                last.pageLimit(),
+                last.pagesUsed(),
+                last.pagesCached(),
+                queued,
+                last.running(),
+                last.batchRows(),
+                last.steps(),
+                last.promptTokens(),
+                last.reusedTokens(),
+                last.generatedTokens(),
+                last.draftedTokens(),
+                last.acceptedTokens(),
+                last.preemptions(),
+                last.finished(),
+                last.cancelled(),
+                last.failed(),
+                refused.get());
+    }
+
+    /**
+     * Takes a request; returns at once.
+     *
+     * @throws ConfigurationException if the prompt is empty or does not fit the context, or the options do not fit the
+     *     vocabulary
+     * @throws IllegalStateException if this engine is closed
+     */
+    public Submission submit(EngineRequest request) {
+        ActiveRequest active = new ActiveRequest(request, new Generation(this::wake), config().vocabularySize(), null);
+        return enqueue(active)
+                ? new Submission.Accepted(active.generation)
+                : new Submission.QueueFull(options.queueLimit(), retryAfter());
+    }
+
+    /**
+     * Takes a request and waits for its result.
+     *
+     * @throws RejectedExecutionException if the queue is full
+     */
+    public EngineResult generate(EngineRequest request) {
+        return switch (submit(request)) {
+            case Submission.Accepted(Generation generation) -> generation.await();
+            case Submission.QueueFull(int limit, Duration retryAfter) -> throw refusal(limit, retryAfter);
+        };
+    }
+
+    /** Continues a text, and waits for the end. */
+    public GenerationResult generate(String prompt, GenerationOptions generation) {
+        return generate(EngineRequest.of(encodePrompt(prompt), generation)).first();
+    }
+
+    /**
+     * The state of a text after the model's last norm: C numbers.
+     *
+     * @param normalise whether to scale it to length 1
+     * @throws RejectedExecutionException if the queue is full
+     * @throws ConfigurationException if the text is empty or does not fit the context
+     */
+    public float[] embed(int[] ids, Pooling pooling, boolean normalise) {
+        EngineRequest request = EngineRequest.of(ids, GenerationOptions.DEFAULT.withMaxTokens(0));
+        ActiveRequest active =
+                new ActiveRequest(request, new Generation(this::wake), config().vocabularySize(), pooling);
+        if (!enqueue(active)) {
+            throw refusal(options.queueLimit(), retryAfter());
+        }
+        active.generation.await();
+        if (active.embedding.length == 0) {
+            throw new java.util.concurrent.CancellationException("the engine was closed");
+        }
+        float[] embedding = active.embedding.clone();
+        if (normalise) {
+            double squares = 0;
+            for (float value : embedding) {
+                squares += (double) value * value;
+            }
+            double scale = squares == 0 ? 0 : 1 / Math.sqrt(squares);
+            for (int i = 0; i < embedding.length; i++) {
+                embedding[i] = (float) (embedding[i] * scale);
+            }
+        }
+        return embedding;
+    }
+
+    private static RejectedExecutionException refusal(int limit, Duration retryAfter) {
+        return new RejectedExecutionException(
+                limit + " requests wait already; try again in " + retryAfter.toSeconds() + " s");
+    }
+
+    private boolean enqueue(ActiveRequest active) {
+        EngineRequest request = active.what;
+        int length = request.prompt().length;
+        int answer = request.options().maxTokens() > 0 ? 1 : 0;
+        if (length == 0) {
+            throw new ConfigurationException("prompt", "(empty)", "there must be at least one token");
+        }
+        if (length + answer > context) {
+            throw new ConfigurationException(
+                    "prompt",
+                    length + " tokens",
+                    context == config().contextLength()
+                            ? "the model's context is " + context + " tokens, and the answer needs room in it"
+                            : "all pages together hold " + context + " tokens: give more memory to keys and values");
+        }
+        if (request.choices() > options.maxSequences()) {
+            throw new ConfigurationException(
+                    "choices", request.choices(), "at most " + options.maxSequences() + " are computed together");
+        }
+        for (int id : request.prompt()) {
+            if (id < 0 || id >= config().vocabularySize()) {
+                throw new ConfigurationException(
+                        "prompt", "token " + id, "the vocabulary has " + config().vocabularySize() + " tokens");
+            }
+        }
+        for (int id : request.options().sampling().logitBias().keySet()) {
+            if (id >= config().vocabularySize()) {
+                throw new ConfigurationException(
+                        "logitBias", id, "the vocabulary has " + config().vocabularySize() + " tokens");
+            }
+        }
+        lock.lock();
+        try {
+            if (closing || draining) {
+                throw new IllegalStateException("this engine is closed");
+            }
+            if (waiting.size() >= options.queueLimit()) {
+                refused.incrementAndGet();
+                return false;
+            }
+            waiting.add(active);
+            work.signal();
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Duration retryAfter() {
+        lock.lock();
+        try {
+            double seconds = requestSeconds * waiting.size() / options.maxSequences();
+            return Duration.ofSeconds(Math.clamp((long) Math.ceil(seconds), 1, 600));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void wake() {
+        lock.lock();
+        try {
+            wakened = true;
+            work.signal();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What the engine's thread does until it is closed. */
+    private void run() {
+        while (true) {
+            boolean stop;
+            List<ActiveRequest> dropped;
+            lock.lock();
+            try {
+                while (!closing && !wakened && running.isEmpty() && preempted.isEmpty() && waiting.size() == 0) {
+                    busy = false;
+                    quiet.signalAll();
+                    work.awaitUninterruptibly();
+                }
+                busy = true;
+                wakened = false;
+                stop = closing;
+                dropped = waiting.take(stop);
+            } finally {
+                lock.unlock();
+            }
+            for (ActiveRequest request : dropped) {
+                end(request);
+            }
+            dropCancelled(stop);
+            if (stop) {
+                counters = count(0, 0);
+                return;
+            }
+            try {
+                admit();
+                step();
+            } catch (RuntimeException e) {
+                failAll(e);
+            } catch (OutOfMemoryError e) {
+                failAll(new IllegalStateException("no memory for keys and values: use a smaller kvBytes", e));
+            }
+        }
+    }
+
+    private void failAll(RuntimeException cause) {
+        Set<ActiveRequest> requests = new HashSet<>();
+        running.forEach(sequence -> requests.add(sequence.request));
+        preempted.forEach(sequence -> requests.add(sequence.request));
+        requests.forEach(request -> fail(request, cause));
+    }
+
+    private void dropCancelled(boolean all) {
+        Set<ActiveRequest> requests = new HashSet<>();
+        for (List<ActiveSequence> list : List.of(running, preempted)) {
+            for (ActiveSequence sequence : list) {
+                if (all || sequence.request.generation.isCancelled()) {
+                    requests.add(sequence.request);
+                }
+            }
+        }
+        requests.forEach(this::end);
+        if (!requests.isEmpty()) {
+            counters = count(running.size(), 0);
+        }
+    }
+
+    /** Ends a request as far as it came. */
+    private void end(ActiveRequest request) {
+        if (request.sequences.isEmpty()) {
+            createSequences(request);
+        }
+        request.sequences.forEach(ActiveSequence::cancel);
+        free(request);
+        cancelled++;
+        request.sequences.forEach(ActiveSequence::announce);
+        counters = count(running.size(), 0);
+        request.generation.complete(request.result(System.nanoTime()));
+    }
+
+    private void fail(ActiveRequest request, RuntimeException cause) {
+        free(request);
+        failed++;
+        counters = count(running.size(), 0);
+        request.generation.fail(cause);
+    }
+
+    private void free(ActiveRequest request) {
+        for (ActiveSequence sequence : request.sequences) {
+            sequence.table.free();
+            sequence.clearStep();
+        }
+        running.removeAll(request.sequences);
+        preempted.removeAll(request.sequences);
+    }
+
+    private void createSequences(ActiveRequest request) {
+        EngineRequest what = request.what;
+        int room = Math.min(what.options().maxTokens(), context - what.prompt().length);
+        for (int choice = 0; choice < what.choices(); choice++) {
+            request.sequences.add(new ActiveSequence(
+                    request,
+                    choice,
+                    arrivals++,
+                    new PageTable(pool, root, config().layerCount()),
+                    room,
+                    new TextStream(
+                            checkpoint.tokenizer(),
+                            what.prompt(),
+                            what.options().stop())));
+        }
+    }
+
+    /** Lets in who waits, as long as there is room: first those that were preempted. */
+    private void admit() {
+        while (!preempted.isEmpty() && fits(preempted.getFirst().length + 1, 1)) {
+            insert(preempted.removeFirst());
+        }
+        if (!preempted.isEmpty()) {
+            return;
+        }
+        while (true) {
+            ActiveRequest request;
+            lock.lock();
+            try {
+                request = waiting.peek();
+                if (request == null || !fits(request.what.prompt().length + 1, request.what.choices())) {
+                    return;
+                }
+                waiting.takeFirst();
+            } finally {
+                lock.unlock();
+            }
+            request.startedNanos = System.nanoTime();
+            try {
+                createSequences(request);
+            } catch (RuntimeException e) {
+                fail(request, e);
+                continue;
+            }
+            insert(request.sequences.getFirst());
+        }
+    }
+
+    private boolean fits(int positions, int sequences) {
+        return running.isEmpty()
+                || (running.size() + sequences <= options.maxSequences()
+                        && Math.ceilDiv(positions, pool.pageLength()) <= pool.available());
+    }
+
+    private void insert(ActiveSequence sequence) {
+        running.add(sequence);
+        running.sort(Comparator.comparingLong(each -> each.arrival));
+    }
+
+    /** Gives each sequence its rows of the next step. */
+    private List<ActiveSequence> plan() {
+        int budget = stepRows;
+        boolean streams = false;
+        for (ActiveSequence sequence : List.copyOf(running)) {
+            if (sequence.decodes() && running.contains(sequence) && budget > 0) {
+                streams = true;
+                if (options.lookupTokens() > 0 && sequence.request.generates()) {
+                    sequence.guess(Math.min(options.lookupTokens(), budget - running.size()));
+                }
+                int rows = 1 + sequence.draft.length;
+                if (reserve(sequence, sequence.done + rows)) {
+                    sequence.rows = rows;
+                    budget -= rows;
+                }
+            }
+        }
+        int prefill = streams ? Math.min(budget, options.mixedPrefill()) : budget;
+        Set<PagePool.Key> underway = new HashSet<>();
+        for (ActiveSequence sequence : List.copyOf(running)) {
+            if (sequence.rows > 0 || sequence.decodes() || !running.contains(sequence) || prefill == 0) {
+                continue;
+            }
+            PagePool.Key key = share(sequence);
+            if (key != null && underway.contains(key)) {
+                continue; // another computes this page: it will be found in the next step
+            }
+            int rows = Math.min(prefill, sequence.length - sequence.done);
+            if (reserve(sequence, sequence.done + rows)) {
+                sequence.rows = rows;
+                prefill -= rows;
+                if (key != null) {
+                    underway.add(key);
+                }
+            }
+        }
+        List<ActiveSequence> batch = new ArrayList<>();
+        for (ActiveSequence sequence : running) {
+            if (sequence.rows > 0 && sequence.request.generates()) {
+                batch.add(sequence);
+            }
+        }
+        for (ActiveSequence sequence : running) {
+            if (sequence.rows > 0 && !sequence.request.generates()) {
+                batch.add(sequence);
+            }
+        }
+        return batch;
+    }
+
+    /** Takes what others have computed; gives the key of the page that comes next, if others may want it. */
+    private PagePool.@Nullable Key share(ActiveSequence sequence) {
+        if (!options.prefixSharing() || sequence.wantsPrompt()) {
+            return null;
+        }
+        PageTable table = sequence.table;
+        if (sequence.done != table.publishedPositions()) {
+            return null;
+        }
+        int before = sequence.done;
+        sequence.done = Math.max(before, table.adopt(sequence.ids, sequence.length - 1));
+        int found = sequence.done - before;
+        if (sequence.tokens.isEmpty()) {
+            sequence.reused += found;
+        }
+        reusedTokens += found;
+        return sequence.done + pool.pageLength() < sequence.length ? table.nextKey(sequence.ids) : null;
+    }
+
+    /** Makes room up to a position, at the cost of those who came later. */
+    private boolean reserve(ActiveSequence sequence, int end) {
+        while (!sequence.table.reserve(sequence.done, end)) {
+            ActiveSequence youngest = running.getLast();
+            preempt(youngest);
+            if (youngest.equals(sequence)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void preempt(ActiveSequence sequence) {
+        sequence.table.free();
+        sequence.done = 0;
+        sequence.clearStep();
+        running.remove(sequence);
+        preempted.add(sequence);
+        preempted.sort(Comparator.comparingLong(each -> each.arrival));
+        preemptions++;
+    }
+
+    private void step() {
+        List<ActiveSequence> batch = plan();
+        int rowCount = 0;
+        for (ActiveSequence sequence : batch) {
+            rowCount += sequence.rows;
+        }
+        if (rowCount == 0) {
+            return;
+        }
+        int[] ids = new int[rowCount];
+        int[] wanted = new int[rowCount];
+        int[] owners = new int[rowCount];
+        int[] positions = new int[rowCount];
+        int[] lasts = new int[batch.size()]; // the last committed position when the step begins
+        List<TokenBatch.Rows> rows = new ArrayList<>(batch.size());
+        int row = 0;
+        int wantedCount = 0;
+        int generating = 0;
+        for (int i = 0; i < batch.size(); i++) {
+            ActiveSequence sequence = batch.get(i);
+            lasts[i] = sequence.length - 1;
+            rows.add(new TokenBatch.Rows(sequence.table, sequence.done, sequence.rows));
+            for (int position = sequence.done; position < sequence.done + sequence.rows; position++) {
+                ids[row] = sequence.idAt(position);
+                if (sequence.wants(position)) {
+                    wanted[wantedCount] = row;
+                    owners[wantedCount] = i;
+                    positions[wantedCount] = position;
+                    wantedCount++;
+                }
+                row++;
+            }
+            if (sequence.request.generates()) {
+                generating = wantedCount;
+            }
+        }
+        try {
+            TokenBatch tokens = new TokenBatch(ids, rows, java.util.Arrays.copyOf(wanted, wantedCount));
+            Tensor hidden = model.forward(tokens, activations(rowCount)); // (wanted, C)
+            choose(batch, hidden, owners, positions, lasts, generating);
+            for (int i = generating; i < wantedCount; i++) {
+                pool(batch.get(owners[i]), positions[i], hidden.row(i));
+            }
+        } catch (RuntimeException e) {
+            for (ActiveSequence sequence : batch) {
+                sequence.failure = e;
+            }
+        }
+        steps++;
+        commit(batch, lasts, rowCount);
+    }
+
+    private Activations activations(int rows) {
+        if (rows > activations.maxRows()) {
+            activations.close();
+            activations = new Activations(config(), Math.min(stepRows, Math.max(rows, 2 * activations.maxRows())));
+        }
+        return activations;
+    }
+
+    /** Logits of the first {@code count} wanted rows, and what each sequence makes of its own. */
+    private void choose(
+            List<ActiveSequence> batch, Tensor hidden, int[] owners, int[] positions, int[] lasts, int count) {
+        for (int from = 0; from < count; from += LOGIT_ROWS) {
+            int first = from;
+            int end = Math.min(count, from + LOGIT_ROWS);
+            Tensor some = logits.rows(0, end - first); // (rows, V)
+            model.logits(some, hidden.rows(first, end));
+            threads.run((member, size) -> {
+                for (int i = first; i < end; i++) {
+                    if (owners[i] % size == member) {
+                        ActiveSequence sequence = batch.get(owners[i]);
+                        float[] values = raw[member];
+                        MemorySegment.copy(some.row(i - first).data(), Tensor.F32_LE, 0, values, 0, values.length);
+                        try {
+                            accept(sequence, positions[i], lasts[owners[i]], values);
+                        } catch (RuntimeException e) {
+                            sequence.failure = e;
+                        }
+                    }
+                }
+            });
+        }
+    }
+
+    private static void accept(ActiveSequence sequence, int position, int last, float[] values) {
+        if (position < sequence.promptLength - 1) {
+            sequence.acceptPrompt(position, values);
+            return;
+        }
+        sequence.accept(position, last, values);
+        ActiveRequest request = sequence.request;
+        if (!request.forked && sequence.choice == 0) {
+            for (ActiveSequence other : request.sequences.subList(1, request.sequences.size())) {
+                other.accept(position, last, values);
+            }
+        }
+    }
+
+    private static void pool(ActiveSequence sequence, int position, Tensor state) {
+        ActiveRequest request = sequence.request;
+        int width = (int) state.columns();
+        if (request.state.length == 0) {
+            request.state = new double[width];
+        }
+        if (request.pooling == Pooling.LAST || position == request.states) {
+            for (int i = 0; i < width; i++) {
+                request.state[i] += state.getFloat(i);
+            }
+            request.states++;
+        }
+        if (position == sequence.length - 1) {
+            request.embedding = new float[width];
+            for (int i = 0; i < width; i++) {
+                request.embedding[i] = (float) (request.state[i] / request.states);
+            }
+            sequence.finish = FinishReason.STOP;
+        }
+    }
+
+    /** Takes the step's results over: pages become known, tokens are announced, what has ended leaves. */
+    private void commit(List<ActiveSequence> batch, int[] lasts, int rowCount) {
+        long now = System.nanoTime();
+        Set<ActiveRequest> touched = new HashSet<>();
+        for (int i = 0; i < batch.size(); i++) {
+            ActiveSequence sequence = batch.get(i);
+            ActiveRequest request = sequence.request;
+            touched.add(request);
+            int computed = sequence.done + sequence.rows;
+            boolean reached = computed > lasts[i];
+            if (sequence.done < sequence.promptLength) {
+                promptTokens += Math.min(computed, sequence.promptLength) - sequence.done;
+            }
+            if (reached) {
+                draftedTokens += sequence.draft.length;
+                acceptedTokens += Math.max(0, sequence.accepted - 1);
+            }
+            generatedTokens += sequence.accepted;
+            sequence.done = reached ? Math.min(computed, lasts[i] + Math.max(1, sequence.accepted)) : computed;
+            if (options.prefixSharing() && sequence.failure == null) {
+                sequence.table.publish(sequence.ids, sequence.done);
+            }
+            if (reached && !request.forked && request.generates()) {
+                if (request.firstTokenNanos == 0) {
+                    request.firstTokenNanos = now;
+                }
+                fork(request, sequence);
+            }
+            sequence.clearStep();
+        }
+        List<ActiveRequest> complete = new ArrayList<>();
+        for (ActiveRequest request : touched) {
+            @Nullable RuntimeException failure = null;
+            boolean ended = true;
+            for (ActiveSequence sequence : request.sequences) {
+                failure = sequence.failure != null ? sequence.failure : failure;
+                if (sequence.finish == null) {
+                    ended = false;
+                } else if (sequence.table.pageCount() > 0 || running.contains(sequence)) {
+                    sequence.table.free();
+                    running.remove(sequence);
+                }
+            }
+            if (failure != null) {
+                fail(request, failure);
+            } else if (ended) {
+                complete.add(request);
+                finished++;
+            }
+        }
+        counters = count(running.size(), rowCount);
+        for (ActiveRequest request : touched) {
+            request.sequences.forEach(ActiveSequence::announce);
+        }
+        for (ActiveRequest request : complete) {
+            noteDuration((now - request.startedNanos) * 1e-9);
+            request.generation.complete(request.result(now));
+        }
+    }
+
+    /** The prompt is computed: the other choices begin with its pages. */
+    private void fork(ActiveRequest request, ActiveSequence first) {
+        request.forked = true;
+        for (ActiveSequence other : request.sequences.subList(1, request.sequences.size())) {
+            generatedTokens += other.accepted;
+            if (other.finish == null && other.failure == null) {
+                other.table = first.table.fork(other.promptLength);
+                other.done = other.promptLength;
+                other.reused = first.reused;
+                insert(other);
+            }
+            other.clearStep();
+        }
+    }
+
+    private void noteDuration(double seconds) {
+        lock.lock();
+        try {
+            requestSeconds += 0.1 * (seconds - requestSeconds);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private EngineCounters count(int active, int rows) {
+        return new EngineCounters(
+                pool.pageLimit(),
+                pool.used(),
+                pool.cached(),
+                0,
+                active,
+                rows,
+                steps,
+                promptTokens,
+                reusedTokens,
+                generatedTokens,
+                draftedTokens,
+                acceptedTokens,
+                preemptions,
+                finished,
+                cancelled,
+                failed,
+                0);
+    }
+
+    /**
+     * Takes no more requests and waits for those it has.
+     *
+     * @return whether all have ended in that time
+     */
+    public boolean drain(Duration patience) throws InterruptedException {
+        long left = patience.toNanos();
+        lock.lock();
+        try {
+            draining = true;
+            while ((busy || waiting.size() > 0) && !closing) {
+                if (left <= 0) {
+                    return false;
+                }
+                left = quiet.awaitNanos(left);
+            }
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Cancels everything, waits for the step at hand and frees all memory. Idempotent. */
+    @Override
+    public void close() {
+        boolean first;
+        lock.lock();
+        try {
+            first = !closing;
+            closing = true;
+            work.signal();
+            quiet.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        joinThread();
+        if (first) {
+            activations.close();
+            logitSlab.close();
+            pool.close();
+            model.close();
+            kernels.close();
+            threads.close();
+            checkpoint.close();
+        }
+    }
+
+    private void joinThread() {
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join(TimeUnit.SECONDS.toMillis(1));
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

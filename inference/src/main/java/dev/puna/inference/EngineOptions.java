@@ -1,0 +1,101 @@
+package dev.puna.inference;
+
+import dev.puna.tensor.ConfigurationException;
+import java.util.OptionalLong;
+
+/**
+ * How an {@link Engine} serves many sequences.
+ *
+ * @param model kernels, threads, type of keys and values; its chunk bounds the rows of one step
+ * @param kvBytes memory for keys and values; empty for half of what the machine has available at the start, and no more
+ *     than {@code maxSequences} full contexts need
+ * @param pageLength positions in a page, a power of two: prefixes are shared in whole pages
+ * @param maxSequences how many are computed together
+ * @param queueLimit how many requests may wait
+ * @param mixedPrefill tokens of prompts per step while others wait for their next token: smaller means steadier streams,
+ *     larger means that a new prompt is answered sooner
+ * @param prefixSharing whether requests share the pages of equal beginnings; the results are the same
+ * @param lookupTokens how many tokens are guessed per step by looking up how the same words went on before (prompt
+ *     lookup, Saxena 2023); 0 for none. The text is the same
+ */
+public record EngineOptions(
+        LlamaOptions model,
+        OptionalLong kvBytes,
+        int pageLength,
+        int maxSequences,
+        int queueLimit,
+        int mixedPrefill,
+        boolean prefixSharing,
+        int lookupTokens) {
+
+    public EngineOptions {
+        require(kvBytes.isEmpty() || kvBytes.getAsLong() > 0, "kvBytes", kvBytes, "must be positive");
+        require(
+                Integer.bitCount(pageLength) == 1 && pageLength <= 4096,
+                "pageLength",
+                pageLength,
+                "must be a power of two up to 4096");
+        require(maxSequences >= 1 && maxSequences <= 4096, "maxSequences", maxSequences, "must be in [1, 4096]");
+        require(queueLimit >= 1, "queueLimit", queueLimit, "must be at least 1");
+        require(mixedPrefill >= 1, "mixedPrefill", mixedPrefill, "must be at least 1");
+        require(lookupTokens >= 0 && lookupTokens <= 32, "lookupTokens", lookupTokens, "must be in [0, 32]");
+    }
+
+    /** Pages of 32 positions, 64 sequences, a queue of 512, 64 tokens of prompts beside running streams. */
+    public static EngineOptions defaults() {
+        return new EngineOptions(LlamaOptions.defaults(), OptionalLong.empty(), 32, 64, 512, 64, true, 0);
+    }
+
+    public EngineOptions withModel(LlamaOptions value) {
+        return new EngineOptions(
+                value, kvBytes, pageLength, maxSequences, queueLimit, mixedPrefill, prefixSharing, lookupTokens);
+    }
+
+    public EngineOptions withKvBytes(long value) {
+        return new EngineOptions(
+                model,
+                OptionalLong.of(value),
+                pageLength,
+                maxSequences,
+                queueLimit,
+                mixedPrefill,
+                prefixSharing,
+                lookupTokens);
+    }
+
+    public EngineOptions withPageLength(int value) {
+        return new EngineOptions(
+                model, kvBytes, value, maxSequences, queueLimit, mixedPrefill, prefixSharing, lookupTokens);
+    }
+
+    public EngineOptions withMaxSequences(int value) {
+        return new EngineOptions(
+                model, kvBytes, pageLength, value, queueLimit, mixedPrefill, prefixSharing, lookupTokens);
+    }
+
+    public EngineOptions withQueueLimit(int value) {
+        return new EngineOptions(
+                model, kvBytes, pageLength, maxSequences, value, mixedPrefill, prefixSharing, lookupTokens);
+    }
+
+    public EngineOptions withMixedPrefill(int value) {
+        return new EngineOptions(
+                model, kvBytes, pageLength, maxSequences, queueLimit, value, prefixSharing, lookupTokens);
+    }
+
+    public EngineOptions withPrefixSharing(boolean value) {
+        return new EngineOptions(
+                model, kvBytes, pageLength, maxSequences, queueLimit, mixedPrefill, value, lookupTokens);
+    }
+
+    public EngineOptions withLookupTokens(int value) {
+        return new EngineOptions(
+                model, kvBytes, pageLength, maxSequences, queueLimit, mixedPrefill, prefixSharing, value);
+    }
+
+    private static void require(boolean holds, String field, Object value, String hint) {
+        if (!holds) {
+            throw new ConfigurationException(field, value, hint);
+        }
+    }
+}

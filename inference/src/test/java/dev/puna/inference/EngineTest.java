@@ -1,0 +1,433 @@
+package dev.puna.inference;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.puna.tensor.ConfigurationException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Flow;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The engine held against the single-sequence path: everything must be the same, to the bit. */
+@Timeout(60)
+class EngineTest {
+    private static final Path MODEL = Path.of("../model/src/test/resources/golden/llama-3");
+    private static final LlamaOptions ONE = LlamaOptions.defaults().withThreads(1);
+    private static final EngineOptions OPTIONS =
+            EngineOptions.defaults().withModel(ONE.withThreads(2)).withPageLength(4);
+    private static final GenerationOptions GREEDY =
+            GenerationOptions.DEFAULT.withSampling(Sampling.GREEDY).withMaxTokens(20);
+    private static final int VOCABULARY = 120;
+
+    /** Bytes of one position: two layers, keys and values, two heads of 16 F32. */
+    private static final long POSITION_BYTES = 2 * 2 * 2 * 16 * 4;
+
+    private static Llama llama;
+    private static final List<EngineRequest> REQUESTS = new ArrayList<>();
+    private static final List<GenerationResult> EXPECTED = new ArrayList<>();
+
+    @BeforeAll
+    static void expect() throws IOException {
+        llama = Llama.load(MODEL, ONE);
+        Random random = new Random(1);
+        int[] common = random.ints(70, 3, VOCABULARY).toArray();
+        for (int i = 0; i < 40; i++) {
+            int[] prompt = Arrays.copyOf(common, 1 + random.nextInt(common.length + 30));
+            for (int at = Math.min(prompt.length - 1, random.nextInt(common.length)); at < prompt.length; at++) {
+                prompt[at] = 3 + random.nextInt(VOCABULARY - 3);
+            }
+            Sampling sampling = Sampling.GREEDY;
+            if (random.nextBoolean()) {
+                sampling = sampling.withTemperature(0.5 + random.nextDouble()).withSeed(random.nextInt(5));
+                sampling = random.nextBoolean() ? sampling.withTopK(1 + random.nextInt(30)) : sampling;
+                sampling = random.nextBoolean() ? sampling.withTopP(0.5 + random.nextDouble() / 2) : sampling;
+                sampling = random.nextBoolean() ? sampling.withRepetitionPenalty(1.2) : sampling;
+                sampling = random.nextBoolean() ? sampling.withFrequencyPenalty(0.4) : sampling;
+            }
+            GenerationOptions options = GenerationOptions.DEFAULT
+                    .withMaxTokens(1 + random.nextInt(24))
+                    .withSampling(sampling)
+                    .withStopIds(random.nextBoolean() ? Set.of(7, 50, 90) : Set.of());
+            options = random.nextBoolean() ? options.withLogProbabilities(random.nextInt(4)) : options;
+            REQUESTS.add(EngineRequest.of(prompt, options).withClient("client " + random.nextInt(3)));
+            EXPECTED.add(llama.generate(prompt, options));
+        }
+    }
+
+    @AfterAll
+    static void close() {
+        llama.close();
+    }
+
+    /** 1,000 mixes: roomy; a pool that holds one long sequence; guessing; no sharing; whole prompts beside streams. */
+    @ParameterizedTest
+    @CsvSource({"4, 4096, 64, 0, true", "4, 132, 5, 0, true", "8, 160, 16, 4, true", "1, 200, 3, 2, false"})
+    void everyMixGivesWhatEachRequestGivesAlone(
+            int pageLength, int positions, int mixedPrefill, int lookupTokens, boolean sharing) throws Exception {
+        EngineOptions options = OPTIONS.withPageLength(pageLength)
+                .withKvBytes(positions * POSITION_BYTES)
+                .withMixedPrefill(mixedPrefill)
+                .withLookupTokens(lookupTokens)
+                .withPrefixSharing(sharing)
+                .withMaxSequences(6);
+        options = options.withModel(options.model().withChunk(24).withKv(LlamaOptions.KvType.F32));
+        Random random = new Random(pageLength * 31L + lookupTokens);
+        try (Engine engine = Engine.load(MODEL, options)) {
+            for (int mix = 0; mix < 250; mix++) {
+                List<Integer> asked = new ArrayList<>();
+                List<Generation> generations = new ArrayList<>();
+                for (int i = random.nextInt(8); i >= 0; i--) {
+                    int which = random.nextInt(REQUESTS.size());
+                    asked.add(which);
+                    generations.add(accept(engine.submit(REQUESTS.get(which))));
+                    if (random.nextInt(10) == 0) {
+                        generations.getLast().cancel();
+                    }
+                }
+                for (int i = 0; i < asked.size(); i++) {
+                    GenerationResult expected = EXPECTED.get(asked.get(i));
+                    GenerationResult actual = generations.get(i).await().first();
+                    if (generations.get(i).isCancelled() && actual.finishReason() == FinishReason.CANCELLED) {
+                        assertThat(actual.tokens())
+                                .isEqualTo(expected.tokens()
+                                        .subList(0, actual.tokens().size()));
+                    } else {
+                        assertThat(actual.tokens()).isEqualTo(expected.tokens());
+                        assertThat(actual.text()).isEqualTo(expected.text());
+                        assertThat(actual.finishReason()).isEqualTo(expected.finishReason());
+                    }
+                }
+            }
+            assertThat(engine.drain(Duration.ofSeconds(20))).isTrue();
+            EngineCounters counters = engine.counters();
+            assertThat(counters.pagesUsed()).isZero();
+            assertThat(counters.running()).isZero();
+            assertThat(counters.failed()).isZero();
+            assertThat(counters.reusedTokens() > 0).isEqualTo(sharing);
+            assertThat(counters.preemptions() > 0).isEqualTo(positions < 250);
+            assertThat(counters.acceptedTokens() > 0).isEqualTo(lookupTokens > 0);
+        }
+    }
+
+    @Test
+    void oneBeginningIsComputedOnce() throws IOException {
+        try (Engine engine = Engine.load(MODEL, OPTIONS)) {
+            int[] system = new Random(5).ints(100, 3, VOCABULARY).toArray();
+            List<Generation> generations = new ArrayList<>();
+            for (int i = 0; i < 50; i++) {
+                int[] prompt = Arrays.copyOf(system, 103);
+                Arrays.fill(prompt, 100, 103, 3 + i);
+                generations.add(accept(engine.submit(EngineRequest.of(prompt, GREEDY.withMaxTokens(3)))));
+            }
+            for (int i = 0; i < 50; i++) {
+                EngineResult result = generations.get(i).await();
+                assertThat(result.usage().cachedTokens()).isEqualTo(i == 0 ? 0 : 100);
+                assertThat(result.first().tokens())
+                        .isEqualTo(llama.generate(result.first().promptIds(), GREEDY.withMaxTokens(3))
+                                .tokens());
+            }
+            assertThat(engine.counters().promptTokens()).isEqualTo(100 + 50 * 3);
+            assertThat(engine.counters().pagesCached()).isGreaterThanOrEqualTo(25);
+        }
+    }
+
+    @Test
+    void choicesShareThePromptAndDrawApart() throws IOException {
+        int[] prompt = {5, 6, 7, 8, 9, 10};
+        GenerationOptions warm = GREEDY.withSampling(
+                        Sampling.GREEDY.withTemperature(1).withSeed(3))
+                .withLogProbabilities(2);
+        // the second engine holds hardly more than one sequence
+        for (int positions : new int[] {1000, 32}) {
+            try (Engine engine = Engine.load(MODEL, OPTIONS.withKvBytes(positions * POSITION_BYTES))) {
+                EngineResult result =
+                        engine.generate(EngineRequest.of(prompt, warm).withChoices(5));
+                for (int i = 0; i < 5; i++) {
+                    assertThat(result.choices().get(i).tokens())
+                            .isEqualTo(llama.generate(
+                                            prompt,
+                                            warm.withSampling(warm.sampling().withSeed(3 + i)))
+                                    .tokens());
+                }
+                assertThat(result.usage()).isEqualTo(new EngineResult.Usage(6, 0, 100));
+                assertThat(engine.counters().pagesUsed()).isZero();
+                assertThat(engine.counters().preemptions() > 0).isEqualTo(positions == 32);
+            }
+        }
+    }
+
+    @Test
+    void reportsThePromptsLogProbabilities() throws IOException {
+        int[] prompt = new Random(8).ints(90, 3, VOCABULARY).toArray();
+        double[] expected = llama.score(prompt, 1, new Cancellation()).logProbabilities();
+        EngineOptions small = OPTIONS.withModel(OPTIONS.model().withChunk(16)).withMaxSequences(4);
+        try (Engine engine = Engine.load(MODEL, small.withKvBytes(104 * POSITION_BYTES))) {
+            EngineRequest echo =
+                    EngineRequest.of(prompt, GREEDY.withMaxTokens(0)).withPromptLogProbabilities(true);
+            List<Generation> generations = new ArrayList<>();
+            for (int i = 0; i < 6; i++) {
+                generations.add(
+                        accept(engine.submit(i % 2 == 0 ? echo : EngineRequest.of(prompt, GREEDY.withMaxTokens(9)))));
+            }
+            for (int i = 0; i < 6; i += 2) {
+                EngineResult result = generations.get(i).await();
+                assertThat(result.first().tokens()).isEmpty();
+                assertThat(result.promptTokens().stream()
+                                .mapToDouble(token -> token.logProbability().orElseThrow())
+                                .toArray())
+                        .isEqualTo(expected);
+                assertThat(result.promptTokens().stream()
+                                .mapToInt(GeneratedToken::id)
+                                .toArray())
+                        .isEqualTo(Arrays.copyOfRange(prompt, 1, 90));
+            }
+            EngineResult top = engine.generate(
+                    EngineRequest.of(prompt, GREEDY.withMaxTokens(2).withLogProbabilities(3))
+                            .withPromptLogProbabilities(true));
+            assertThat(top.promptTokens())
+                    .allMatch(token -> token.alternatives().size() == 3);
+            assertThat(top.first().ids()).hasSize(2);
+        }
+    }
+
+    @Test
+    void embedsTheSameAloneAndAmongOthers() throws IOException {
+        int[] ids = new Random(9).ints(61, 3, VOCABULARY).toArray();
+        try (Engine alone = Engine.load(MODEL, OPTIONS.withModel(ONE.withChunk(64)));
+                Engine among =
+                        Engine.load(MODEL, OPTIONS.withModel(ONE.withChunk(8)).withMaxSequences(8))) {
+            for (Pooling pooling : Pooling.values()) {
+                float[] expected = alone.embed(ids, pooling, true);
+                Generation other = accept(among.submit(EngineRequest.of(new int[] {4, 5}, GREEDY.withMaxTokens(200))));
+                assertThat(among.embed(ids, pooling, true)).isEqualTo(expected);
+                other.cancel();
+                double squares = 0;
+                for (float value : expected) {
+                    squares += value * value;
+                }
+                assertThat(squares).isCloseTo(1, within(1e-6));
+                float[] plain = alone.embed(ids, pooling, false);
+                assertThat(plain[3] / plain[5]).isCloseTo(expected[3] / expected[5], within(1e-4f));
+            }
+            assertThat(alone.embed(ids, Pooling.MEAN, true)).isNotEqualTo(alone.embed(ids, Pooling.LAST, true));
+            assertThat(alone.embed(new int[] {5}, Pooling.MEAN, true))
+                    .isEqualTo(alone.embed(new int[] {5}, Pooling.LAST, true));
+        }
+    }
+
+    @Test
+    void subscribersReadAtTheirOwnPace() throws Exception {
+        try (Engine engine = Engine.load(MODEL, OPTIONS)) {
+            int[] prompt = {3, 4, 5};
+            Generation generation = accept(engine.submit(EngineRequest.of(prompt, GREEDY)));
+            Collector slow = new Collector(1, -1);
+            generation.tokens().subscribe(slow);
+            EngineResult result = generation.await(); // the engine does not wait for the subscriber
+            assertThat(slow.events.size()).isLessThanOrEqualTo(1);
+            slow.subscription().request(3);
+            slow.subscription().request(Long.MAX_VALUE);
+            assertThat(slow.done.await(10, TimeUnit.SECONDS)).isTrue();
+            Collector late = new Collector(Long.MAX_VALUE, -1);
+            generation.tokens().subscribe(late);
+            assertThat(late.done.await(10, TimeUnit.SECONDS)).isTrue();
+            for (Collector collector : List.of(slow, late)) {
+                assertThat(collector.failures.get()).isZero();
+                assertThat(collector.events.stream().map(TokenEvent::token).toList())
+                        .isEqualTo(result.first().tokens());
+                assertThat(collector.events.getLast().finishReason()).contains(FinishReason.LENGTH);
+            }
+        }
+    }
+
+    @Test
+    void aFailingSubscriberEndsItsOwnGenerationOnly() throws Exception {
+        try (Engine engine = Engine.load(MODEL, OPTIONS)) {
+            int[] prompt = {3, 4, 5};
+            Generation failing = accept(engine.submit(EngineRequest.of(prompt, GREEDY.withMaxTokens(250))));
+            Generation other = accept(engine.submit(EngineRequest.of(prompt, GREEDY)));
+            failing.tokens().subscribe(new Collector(Long.MAX_VALUE, 0));
+            failing.await();
+            assertThat(failing.isCancelled()).isTrue();
+            assertThat(other.await().first().ids())
+                    .isEqualTo(llama.generate(prompt, GREEDY).ids());
+            assertThat(engine.drain(Duration.ofSeconds(10))).isTrue();
+            assertThat(engine.counters().pagesUsed()).isZero();
+        }
+    }
+
+    @Test
+    void cancellingAtRandomMomentsFreesEverything() throws Exception {
+        Random random = new Random(4);
+        try (Engine engine =
+                Engine.load(MODEL, OPTIONS.withKvBytes(300 * POSITION_BYTES).withMaxSequences(5))) {
+            List<Generation> all = new ArrayList<>();
+            for (int i = 0; i < 200; i++) {
+                int[] prompt =
+                        random.ints(1 + random.nextInt(60), 3, VOCABULARY).toArray();
+                Generation generation = accept(engine.submit(
+                        EngineRequest.of(prompt, GREEDY.withMaxTokens(100)).withChoices(1 + random.nextInt(3))));
+                all.add(generation);
+                Thread.sleep(0, random.nextInt(800_000));
+                all.get(random.nextInt(all.size())).cancel();
+            }
+            all.forEach(Generation::cancel);
+            for (Generation generation : all) {
+                generation.await();
+            }
+            assertThat(engine.drain(Duration.ofSeconds(10))).isTrue();
+            assertThat(engine.counters().pagesUsed()).isZero();
+            assertThat(engine.counters().cancelled() + engine.counters().finished())
+                    .isEqualTo(200);
+            assertThat(engine.counters().cancelled()).isPositive();
+        }
+    }
+
+    @Test
+    void aFullQueueSaysSo() throws IOException {
+        try (Engine engine = Engine.load(MODEL, OPTIONS.withQueueLimit(2).withMaxSequences(1))) {
+            EngineRequest request = EngineRequest.of(new int[] {3}, GREEDY.withMaxTokens(240));
+            List<Submission> submissions = new ArrayList<>();
+            for (int i = 0; i < 20; i++) {
+                submissions.add(engine.submit(request));
+            }
+            assertThat(submissions).anyMatch(Submission.QueueFull.class::isInstance);
+            assertThat(engine.counters().refused()).isPositive();
+            for (Submission submission : submissions) {
+                switch (submission) {
+                    case Submission.Accepted(Generation generation) -> generation.cancel();
+                    case Submission.QueueFull(int limit, Duration retryAfter) -> {
+                        assertThat(limit).isEqualTo(2);
+                        assertThat(retryAfter).isGreaterThanOrEqualTo(Duration.ofSeconds(1));
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void waitingClientsTakeTurns() {
+        WaitingRequests waiting = new WaitingRequests();
+        for (String client : List.of("a", "a", "a", "b", "c", "c")) {
+            waiting.add(new ActiveRequest(
+                    EngineRequest.of(new int[] {1}, GREEDY).withClient(client), new Generation(() -> {}), 8, null));
+        }
+        StringBuilder order = new StringBuilder();
+        while (waiting.size() > 0) {
+            order.append(java.util.Objects.requireNonNull(waiting.peek()).what.client());
+            waiting.takeFirst();
+        }
+        assertThat(order.toString()).isEqualTo("abcaca");
+    }
+
+    @Test
+    void closingEndsWhatRuns() throws IOException {
+        Engine engine = Engine.load(MODEL, OPTIONS);
+        Generation generation = accept(engine.submit(EngineRequest.of(new int[] {3}, GREEDY.withMaxTokens(255))));
+        engine.close();
+        engine.close();
+        EngineResult result = generation.await();
+        assertThat(result.first().finishReason()).isIn(FinishReason.CANCELLED, FinishReason.LENGTH);
+        assertThat(engine.counters().pagesUsed()).isZero();
+        assertThatThrownBy(() -> engine.submit(EngineRequest.of(new int[] {3}, GREEDY)))
+                .isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void refusesWhatDoesNotFit() throws IOException {
+        try (Engine engine = Engine.load(MODEL, OPTIONS.withKvBytes(40 * POSITION_BYTES))) {
+            assertThat(engine.contextLength()).isEqualTo(40);
+            assertThatThrownBy(() -> engine.submit(EngineRequest.of(new int[40], GREEDY)))
+                    .isInstanceOf(ConfigurationException.class)
+                    .hasMessageContaining("all pages together hold 40");
+            assertThatThrownBy(() -> engine.submit(EngineRequest.of(new int[0], GREEDY)))
+                    .isInstanceOf(ConfigurationException.class);
+            assertThatThrownBy(() -> engine.submit(EngineRequest.of(new int[] {120}, GREEDY)))
+                    .isInstanceOf(ConfigurationException.class)
+                    .hasMessageContaining("120 tokens");
+            assertThat(engine.generate(EngineRequest.of(new int[30], GREEDY))
+                            .first()
+                            .ids())
+                    .hasSize(10);
+        }
+        assertThatThrownBy(() -> Engine.load(MODEL, OPTIONS.withKvBytes(100)))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("one page");
+    }
+
+    @Test
+    void readsWhatLinuxCallsAvailable() {
+        assertThat(AvailableMemory.fromMeminfo(List.of("MemTotal:  9 kB", "MemAvailable:   1234 kB")))
+                .isEqualTo(1234 * 1024);
+        assertThat(AvailableMemory.bytes()).isPositive();
+    }
+
+    private static Generation accept(Submission submission) {
+        return switch (submission) {
+            case Submission.Accepted(Generation generation) -> generation;
+            case Submission.QueueFull full -> throw new AssertionError(full);
+        };
+    }
+
+    /** Asks for some tokens at once, and throws at one of them. */
+    private static final class Collector implements Flow.Subscriber<TokenEvent> {
+        final List<TokenEvent> events = java.util.Collections.synchronizedList(new ArrayList<>());
+        final CountDownLatch done = new CountDownLatch(1);
+        final AtomicInteger failures = new AtomicInteger();
+        private final CountDownLatch subscribed = new CountDownLatch(1);
+        private final long demand;
+        private final int throwAt;
+        private Flow.Subscription subscription;
+
+        Collector(long demand, int throwAt) {
+            this.demand = demand;
+            this.throwAt = throwAt;
+        }
+
+        Flow.Subscription subscription() throws InterruptedException {
+            subscribed.await();
+            return subscription;
+        }
+
+        @Override
+        public void onSubscribe(Flow.Subscription value) {
+            subscription = value;
+            subscribed.countDown();
+            value.request(demand);
+        }
+
+        @Override
+        public void onNext(TokenEvent event) {
+            if (events.size() == throwAt) {
+                throw new IllegalStateException("this subscriber fails");
+            }
+            events.add(event);
+        }
+
+        @Override
+        public void onError(Throwable thrown) {
+            failures.incrementAndGet();
+            done.countDown();
+        }
+
+        @Override
+        public void onComplete() {
+            done.countDown();
+        }
+    }
+}
