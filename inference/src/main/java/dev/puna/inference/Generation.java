@@ -55,8 +55,7 @@ public final class Generation {
             Thread.currentThread().interrupt();
             throw new CancellationException("interrupted while waiting for the model");
         } catch (ExecutionException e) {
-            throw new IllegalStateException(
-                    "the generation failed: " + e.getCause().getMessage(), e.getCause());
+            throw new IllegalStateException("the generation failed: " + e.getMessage(), e.getCause());
         }
     }
 
@@ -211,7 +210,8 @@ public final class Generation {
             try {
                 result.join();
             } catch (CompletionException e) {
-                subscriber.onError(e.getCause());
+                @Nullable Throwable cause = e.getCause();
+                subscriber.onError(cause == null ? e : cause);
                 return false;
             }
             subscriber.onComplete();

@@ -30,13 +30,13 @@ final class WaitingRequests {
 
     /** Takes what {@link #peek} shows; its client goes to the end. */
     void takeFirst() {
-        Map.Entry<String, ArrayDeque<ActiveRequest>> turn =
-                byClient.entrySet().iterator().next();
-        ArrayDeque<ActiveRequest> waiting = byClient.remove(turn.getKey());
+        String client = byClient.keySet().iterator().next();
+        ArrayDeque<ActiveRequest> waiting = byClient.getOrDefault(client, new ArrayDeque<>());
+        byClient.remove(client);
         waiting.remove();
         size--;
         if (!waiting.isEmpty()) {
-            byClient.put(turn.getKey(), waiting);
+            byClient.put(client, waiting);
         }
     }
 
