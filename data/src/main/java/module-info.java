@@ -13,6 +13,7 @@ module dev.puna.data {
     requires org.jsoup;
     requires xchart;
     requires java.desktop;
+    requires java.management;
 
     exports dev.puna.data;
     exports dev.puna.data.source;

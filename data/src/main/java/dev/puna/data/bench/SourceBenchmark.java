@@ -37,7 +37,7 @@ public final class SourceBenchmark {
         for (int round = 0; round < rounds; round++) {
             for (boolean write : new boolean[] {false, true}) {
                 ReadReport report = new ReadReport();
-                long start = System.nanoTime();
+                long start = CpuTime.nanos();
                 if (write) {
                     Path out = Files.createTempFile("puna-bench", ".jsonl.zst");
                     try (JsonlWriter writer = new JsonlWriter(out)) {
@@ -52,7 +52,7 @@ public final class SourceBenchmark {
                         source.read(split, document -> {}, report);
                     }
                 }
-                double seconds = (System.nanoTime() - start) / 1e9;
+                double seconds = (CpuTime.nanos() - start) / 1e9;
                 System.out.printf(
                         Locale.ROOT,
                         "%s %s: %.1f MB in %.2f s, %.1f MB/s per core, %d documents, %.1f M characters, %d broken%n",

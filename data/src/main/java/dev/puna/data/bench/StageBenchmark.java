@@ -91,7 +91,7 @@ public final class StageBenchmark {
                                 Arrays.asList(a.text().toLowerCase(Locale.ROOT).split("\\s+")))
                         .toList();
                 long tokens = cut.stream().mapToLong(List::size).sum();
-                long start = System.nanoTime();
+                long start = CpuTime.nanos();
                 double sum = 0;
                 for (List<String> sentence : cut) {
                     sum += model.logProbability(sentence);
@@ -100,7 +100,7 @@ public final class StageBenchmark {
                         Locale.ROOT,
                         "%s: %.2f M tokens/s (sum %.0f)%n",
                         model,
-                        tokens / 1e6 / ((System.nanoTime() - start) / 1e9),
+                        tokens / 1e6 / ((CpuTime.nanos() - start) / 1e9),
                         sum);
             }
         } finally {
@@ -114,9 +114,9 @@ public final class StageBenchmark {
     }
 
     private static void time(String what, long bytes, Work work) throws IOException {
-        long start = System.nanoTime();
+        long start = CpuTime.nanos();
         long result = work.run();
-        double seconds = (System.nanoTime() - start) / 1e9;
+        double seconds = (CpuTime.nanos() - start) / 1e9;
         System.out.printf(
                 Locale.ROOT,
                 "%s: %.1f MB in %.2f s, %.1f MB/s per core (%d)%n",

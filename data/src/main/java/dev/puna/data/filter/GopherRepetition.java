@@ -2,11 +2,9 @@ package dev.puna.data.filter;
 
 import dev.puna.data.Document;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 
 /**
@@ -96,23 +94,31 @@ public record GopherRepetition(
 
     /** Characters in the n-gram that occurs most often, among all; of several the longest counts. */
     private static double topShare(long[] hashes, int[] lengths, int n, int chars) {
-        Map<Long, int[]> counts = new HashMap<>();
+        int capacity = Integer.highestOneBit(Math.max(16, hashes.length * 2)) * 2;
+        int mask = capacity - 1;
+        long[] keys = new long[capacity];
+        int[] counts = new int[capacity];
+        int[] sizes = new int[capacity];
         int best = 0;
         for (int i = 0; i + n <= hashes.length; i++) {
-            int length = lengths[i + n] - lengths[i];
-            int[] entry = counts.computeIfAbsent(gram(hashes, i, n), k -> new int[] {0, length});
-            entry[0]++;
-            if (entry[0] > best) {
-                best = entry[0];
+            long h = gram(hashes, i, n);
+            int at = (int) (h >>> 20) & mask;
+            while (counts[at] != 0 && keys[at] != h) {
+                at = (at + 1) & mask;
             }
+            if (counts[at]++ == 0) {
+                keys[at] = h;
+                sizes[at] = lengths[i + n] - lengths[i];
+            }
+            best = Math.max(best, counts[at]);
         }
         if (best < 2) {
             return 0;
         }
         int longest = 0;
-        for (int[] entry : counts.values()) {
-            if (entry[0] == best) {
-                longest = Math.max(longest, entry[1]);
+        for (int at = 0; at < capacity; at++) {
+            if (counts[at] == best) {
+                longest = Math.max(longest, sizes[at]);
             }
         }
         return (double) best * longest / chars;

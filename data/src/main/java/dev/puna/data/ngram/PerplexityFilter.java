@@ -4,7 +4,7 @@ import dev.puna.data.Document;
 import dev.puna.data.filter.DocumentFilter;
 import dev.puna.data.filter.Verdict;
 import java.text.Normalizer;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
@@ -24,7 +24,7 @@ public record PerplexityFilter(
         implements DocumentFilter {
     /** Text in words between white space, cc_net's English limits. */
     public static PerplexityFilter words(NgramModel model, boolean dropTail) {
-        return new PerplexityFilter(model, text -> Arrays.asList(text.strip().split("\\s+")), 340, 520, dropTail);
+        return new PerplexityFilter(model, PerplexityFilter::split, 340, 520, dropTail);
     }
 
     @Override
@@ -43,16 +43,41 @@ public record PerplexityFilter(
         return new Verdict.Keep(document.with("perplexity", perplexity).with("bucket", bucket));
     }
 
+    /** What lies between spaces. */
+    static List<String> split(String text) {
+        List<String> words = new ArrayList<>(text.length() / 5 + 1);
+        int at = 0;
+        int n = text.length();
+        while (at < n) {
+            int from = at;
+            while (at < n && !Character.isWhitespace(text.charAt(at))) {
+                at++;
+            }
+            if (at > from) {
+                words.add(text.substring(from, at));
+            }
+            at++;
+        }
+        return words;
+    }
+
     /** As cc_net: no accents, lower case, digits as zeros, control characters as spaces. */
     static String normalized(String text) {
-        String apart = Normalizer.normalize(text.strip().toLowerCase(Locale.ROOT), Normalizer.Form.NFD);
+        String lower = text.strip().toLowerCase(Locale.ROOT);
+        String apart = Normalizer.isNormalized(lower, Normalizer.Form.NFD)
+                ? lower
+                : Normalizer.normalize(lower, Normalizer.Form.NFD);
         StringBuilder out = new StringBuilder(apart.length());
         for (int i = 0; i < apart.length(); i++) {
             char c = apart.charAt(i);
+            if (c < 0x7f) {
+                out.append(c >= '0' && c <= '9' ? '0' : c < ' ' ? ' ' : c);
+                continue;
+            }
             if (Character.getType(c) == Character.NON_SPACING_MARK) {
                 continue;
             }
-            out.append(Character.isDigit(c) ? '0' : c < ' ' || (c >= 0x7f && c < 0xa0) ? ' ' : c);
+            out.append(Character.isDigit(c) ? '0' : c < 0xa0 ? ' ' : c);
         }
         return out.toString();
     }
