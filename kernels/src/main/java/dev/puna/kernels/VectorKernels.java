@@ -57,11 +57,13 @@ public final class VectorKernels implements Kernels {
 
     private final ThreadTeam threads;
     private final Scratch[] scratch;
+    private final VectorTraining training;
     private float[] packed = new float[LARGE];
 
     public VectorKernels(ThreadTeam threads) {
         this.threads = threads;
         this.scratch = new Scratch[threads.size()];
+        this.training = new VectorTraining(this);
         for (int i = 0; i < scratch.length; i++) {
             scratch[i] = new Scratch();
         }
@@ -499,6 +501,86 @@ public final class VectorKernels implements Kernels {
             MemorySegment.copy(x.data(), F32_LE, row * width * 4L, values, 0, width);
             Rows.encode(y.dtype(), y.data(), row * y.rowBytes(), width, values, 0);
         });
+    }
+
+    // ---- training
+
+    @Override
+    public void matmul(Tensor y, Tensor x, Tensor w, ComputePrecision precision) {
+        training.matmul(y, x, w, precision);
+    }
+
+    @Override
+    public void matmulBackwardInput(Tensor dx, Tensor dy, Tensor w, boolean accumulate, ComputePrecision precision) {
+        training.matmulBackwardInput(dx, dy, w, accumulate, precision);
+    }
+
+    @Override
+    public void matmulBackwardWeight(Tensor dw, Tensor dy, Tensor x, ComputePrecision precision) {
+        training.matmulBackwardWeight(dw, dy, x, precision);
+    }
+
+    @Override
+    public void embeddingBackward(Tensor dtable, Tensor dy, int[] ids) {
+        training.embeddingBackward(dtable, dy, ids);
+    }
+
+    @Override
+    public void rmsNormBackward(Tensor dx, Tensor dweight, Tensor dy, Tensor x, Tensor weight, float epsilon) {
+        training.rmsNormBackward(dx, dweight, dy, x, weight, epsilon);
+    }
+
+    @Override
+    public void ropeBackward(Tensor dx, Tensor dy, RopeTable table, RopePairing pairing, int[] positions) {
+        training.ropeBackward(dx, dy, table, pairing, positions);
+    }
+
+    @Override
+    public void attention(
+            Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, int headSize, int[] firstVisible, float scale) {
+        training.attention(y, logSumExp, q, k, v, headSize, firstVisible, scale);
+    }
+
+    @Override
+    public void attentionBackward(
+            Tensor dq,
+            Tensor dk,
+            Tensor dv,
+            Tensor dy,
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            Tensor y,
+            Tensor logSumExp,
+            int headSize,
+            int[] firstVisible,
+            float scale) {
+        training.attentionBackward(dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale);
+    }
+
+    @Override
+    public void swiGluBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up) {
+        training.swiGluBackward(dgate, dup, dy, gate, up);
+    }
+
+    @Override
+    public void crossEntropy(Tensor losses, Tensor logSumExp, Tensor logits, int[] targets, float scale, float zLoss) {
+        training.crossEntropy(losses, logSumExp, logits, targets, scale, zLoss);
+    }
+
+    @Override
+    public void adamW(Tensor w, Tensor m, Tensor v, Tensor gradient, AdamWStep step) {
+        training.adamW(w, m, v, gradient, step);
+    }
+
+    @Override
+    public double squaredNorm(Tensor x) {
+        return training.squaredNorm(x);
+    }
+
+    @Override
+    public void close() {
+        training.close();
     }
 
     @FunctionalInterface

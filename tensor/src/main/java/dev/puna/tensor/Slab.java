@@ -41,6 +41,11 @@ public final class Slab implements AutoCloseable {
         return memory.byteSize();
     }
 
+    /** All of it, whatever was handed out: for owners that reuse one piece of memory under many shapes. */
+    public MemorySegment whole() {
+        return memory;
+    }
+
     private static long roundUp(long bytes) {
         return Math.addExact(bytes, ALIGNMENT - 1) & -ALIGNMENT;
     }
