@@ -130,13 +130,57 @@ public final class TokenSampler {
 
     /** Copies the {@code sequenceLength + 1} ids of sample {@code index} to {@code target[offset, …)}. */
     public void sample(long index, int[] target, int offset) {
+        read(partOf[(int) (index % ROUND)], placeOf(index), target, offset, sequenceLength + 1);
+    }
+
+    /** Where a sample begins among the tokens of its source. */
+    private long placeOf(long index) {
         int inRound = (int) (index % ROUND);
         int p = partOf[inRound];
         long rank = index / ROUND * perRound[p] + rankOf[inRound];
         long epoch = rank / samples[p];
         long place = new IndexPermutation(samples[p], IndexPermutation.mix(seed ^ (p * 0x51_7C_C1B7L)) + epoch)
                 .apply(rank % samples[p]);
-        read(p, place * sequenceLength, target, offset, sequenceLength + 1);
+        return place * sequenceLength;
+    }
+
+    /** Marks in {@code starts[offset, …)} which of the ids of sample {@code index} begin a document. */
+    public void documentStarts(long index, boolean[] starts, int offset) {
+        int p = partOf[(int) (index % ROUND)];
+        long from = placeOf(index);
+        int length = sequenceLength + 1;
+        long[] before = this.starts[p];
+        int shard = before.length - 1;
+        while (before[shard] > from) {
+            shard--;
+        }
+        while (length > 0) {
+            TokenShard source = parts[p].shards().get(shard);
+            long inside = from - before[shard];
+            int count = (int) Math.min(length, source.tokenCount() - inside);
+            documentStarts(source, inside, starts, offset, count);
+            from += count;
+            offset += count;
+            length -= count;
+            shard++;
+        }
+    }
+
+    /** Marks in {@code starts[offset, …)} which of {@code count} tokens of a shard, from {@code from} on, begin a document. */
+    public static void documentStarts(TokenShard shard, long from, boolean[] starts, int offset, int count) {
+        if (count == 0) {
+            return;
+        }
+        java.util.Arrays.fill(starts, offset, offset + count, false);
+        for (long document = shard.documentOf(from); document < shard.documentCount(); document++) {
+            long start = shard.documentStart(document);
+            if (start >= from + count) {
+                return;
+            }
+            if (start >= from) {
+                starts[offset + (int) (start - from)] = true;
+            }
+        }
     }
 
     private void read(int p, long from, int[] target, int offset, int length) {

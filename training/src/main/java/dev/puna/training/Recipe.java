@@ -1,0 +1,364 @@
+package dev.puna.training;
+
+import dev.puna.kernels.ComputePrecision;
+import dev.puna.model.KeptActivations;
+import dev.puna.model.LlamaConfig;
+import dev.puna.model.LlamaPreset;
+import dev.puna.model.RopeScaling;
+import dev.puna.tensor.ConfigurationException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+import tools.jackson.dataformat.yaml.YAMLMapper;
+
+/**
+ * A run as a file. What a recipe does not say is in {@code recipe-defaults.yaml} beside this class; {@link #toYaml}
+ * gives all of it, resolved.
+ *
+ * @param name of the run
+ * @param seed of the weights and of the order of the data
+ * @param steps optimizer steps
+ * @param output directory of checkpoints and metrics
+ * @param precision {@code bf16} or {@code fp32}
+ * @param keep {@code everything}, {@code linear-outputs} or {@code layer-inputs}
+ * @param zLoss weight of the z-loss, 0 for none
+ */
+public record Recipe(
+        String name,
+        long seed,
+        long steps,
+        String output,
+        String precision,
+        String keep,
+        double zLoss,
+        Model model,
+        Initialization initialization,
+        Data data,
+        Batch batch,
+        Optimizer optimizer,
+        Schedule schedule,
+        Guards guards,
+        Checkpoints checkpoints,
+        Logging logging) {
+
+    /**
+     * The model's shape.
+     *
+     * @param preset a published model whose shape this is, or empty; the other fields are then ignored
+     * @param start a checkpoint in Hugging Face's format to begin from, or empty
+     */
+    public record Model(
+            String preset,
+            String start,
+            int vocabularySize,
+            int width,
+            int layerCount,
+            int headCount,
+            int kvHeadCount,
+            int feedForwardWidth,
+            int contextLength,
+            float normEpsilon,
+            double ropeBase,
+            boolean tiedHead) {}
+
+    /** See {@link dev.puna.model.ParameterStore.Initialization}. */
+    public record Initialization(double deviation, boolean depthScaled) {}
+
+    /**
+     * @param sources what is mixed
+     * @param sequenceLength inputs of a sequence
+     * @param documents {@code respected}: a row sees its own document only; {@code ignored}: the whole sequence
+     * @param validation shards held out, or none
+     * @param validationSequences of the validation shards to evaluate, 0 for all
+     * @param bytesPerToken of the training text, for bits per byte; 0 when not known
+     * @param tokenizer directory or file whose tokenizer files go into checkpoints, or empty
+     */
+    public record Data(
+            List<Source> sources,
+            int sequenceLength,
+            String documents,
+            List<String> validation,
+            int validationSequences,
+            double bytesPerToken,
+            String tokenizer) {}
+
+    /** Shards ({@code PREFIX} of {@code PREFIX.bin} and {@code PREFIX.idx}) and their share. */
+    public record Source(String name, List<String> shards, double weight) {}
+
+    /**
+     * @param sequences of a step
+     * @param microSequences that go through the model at a time
+     * @param ramp larger batches later
+     */
+    public record Batch(int sequences, int microSequences, List<Ramp> ramp) {}
+
+    /** From so many tokens on, so many sequences in a step. */
+    public record Ramp(long afterTokens, int sequences) {}
+
+    /**
+     * AdamW.
+     *
+     * @param decay which parameters shrink: {@code matrices}, {@code all}, or {@code none}
+     * @param noDecay parts of names of parameters that do not shrink whatever {@code decay} says
+     * @param clip largest global gradient norm, 0 for no clipping
+     */
+    public record Optimizer(
+            double beta1,
+            double beta2,
+            double epsilon,
+            double weightDecay,
+            String decay,
+            List<String> noDecay,
+            double clip) {
+        /** Whether a parameter shrinks. */
+        boolean decays(String parameter, boolean matrix) {
+            for (String part : noDecay) {
+                if (parameter.contains(part)) {
+                    return false;
+                }
+            }
+            return switch (decay) {
+                case "all" -> true;
+                case "none" -> false;
+                default -> matrix;
+            };
+        }
+    }
+
+    /** See {@link LrSchedule#of}. */
+    public record Schedule(String kind, double lr, long warmupSteps, double finalFraction, long decaySteps) {}
+
+    /**
+     * When a step is not taken.
+     *
+     * @param onDivergence {@code skip} the step, {@code rollback} to the last checkpoint, or {@code stop}
+     * @param window losses that a new one is compared with
+     * @param zScore a loss this many standard deviations above them is a jump; 0 for never
+     * @param maxGradientNorm a larger norm is an explosion; 0 for never
+     * @param patience divergences in a row before the run stops
+     */
+    public record Guards(String onDivergence, int window, double zScore, double maxGradientNorm, int patience) {}
+
+    /**
+     * @param every steps between checkpoints, 0 for one at the end
+     * @param keepLast how many of the newest to keep
+     * @param keepEvery steps whose multiples are kept for good, 0 for none
+     */
+    public record Checkpoints(long every, int keepLast, long keepEvery) {}
+
+    /** Steps between progress lines and between validations (0: at the end only). */
+    public record Logging(long every, long validateEvery) {}
+
+    private static final YAMLMapper YAML = YAMLMapper.builder()
+            .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .build();
+
+    /**
+     * Reads a recipe, applies {@code key.path=value} settings and checks it.
+     *
+     * @throws ConfigurationException for an unknown field or a value that makes no sense
+     */
+    public static Recipe read(Path file, List<String> settings) throws IOException {
+        return parse(Files.readString(file), settings);
+    }
+
+    static Recipe parse(String yaml, List<String> settings) throws IOException {
+        ObjectNode resolved;
+        try (InputStream defaults = Recipe.class.getResourceAsStream("recipe-defaults.yaml")) {
+            if (defaults == null) {
+                throw new IllegalStateException("recipe-defaults.yaml is missing from the program");
+            }
+            resolved = (ObjectNode) YAML.readTree(defaults);
+        }
+        try {
+            if (!(YAML.readTree(yaml) instanceof ObjectNode given)) {
+                throw new ConfigurationException("recipe", "(no fields)", "a recipe is a YAML file of named fields");
+            }
+            merge(resolved, given, "");
+            for (String setting : settings) {
+                set(resolved, setting);
+            }
+            Recipe recipe = YAML.treeToValue(resolved, Recipe.class);
+            recipe.check();
+            return recipe;
+        } catch (JacksonException e) {
+            String message = String.valueOf(e.getOriginalMessage());
+            throw new ConfigurationException("recipe", "(unreadable)", message.lines().findFirst().orElse("not YAML"));
+        }
+    }
+
+    private static void merge(ObjectNode into, ObjectNode from, String path) {
+        for (String field : List.copyOf(from.propertyNames())) {
+            JsonNode old = into.get(field);
+            if (old == null) {
+                throw new ConfigurationException(
+                        path + field, from.get(field), "no such field; known are " + String.join(", ", into.propertyNames()));
+            }
+            if (old instanceof ObjectNode inner && from.get(field) instanceof ObjectNode more) {
+                merge(inner, more, path + field + ".");
+            } else {
+                into.set(field, from.get(field));
+            }
+        }
+    }
+
+    private static void set(ObjectNode recipe, String setting) {
+        int equals = setting.indexOf('=');
+        if (equals < 1) {
+            throw new ConfigurationException("--set", setting, "write key.path=value, as in schedule.lr=1e-3");
+        }
+        String[] path = setting.substring(0, equals).split("\\.");
+        ObjectNode change = YAML.createObjectNode();
+        ObjectNode at = change;
+        for (int i = 0; i < path.length - 1; i++) {
+            at = at.putObject(path[i]);
+        }
+        at.set(path[path.length - 1], YAML.readTree(setting.substring(equals + 1)));
+        merge(recipe, change, "");
+    }
+
+    /** All of the recipe, resolved. */
+    public String toYaml() {
+        return YAML.writeValueAsString(this);
+    }
+
+    private void check() {
+        positive("steps", steps);
+        positive("batch.sequences", batch.sequences);
+        positive("batch.microSequences", batch.microSequences);
+        positive("data.sequenceLength", data.sequenceLength);
+        oneOf("precision", precision, "bf16", "fp32");
+        oneOf("keep", keep, "everything", "linear-outputs", "layer-inputs");
+        oneOf("data.documents", data.documents, "respected", "ignored");
+        oneOf("optimizer.decay", optimizer.decay, "matrices", "all", "none");
+        oneOf("guards.onDivergence", guards.onDivergence, "skip", "rollback", "stop");
+        LlamaConfig shape = config();
+        if (data.sequenceLength > shape.contextLength()) {
+            throw new ConfigurationException(
+                    "data.sequenceLength",
+                    data.sequenceLength,
+                    "is longer than the model's contextLength=" + shape.contextLength());
+        }
+        long before = 0;
+        for (Ramp ramp : batch.ramp) {
+            positive("batch.ramp.sequences", ramp.sequences);
+            if (ramp.afterTokens <= before) {
+                throw new ConfigurationException(
+                        "batch.ramp.afterTokens", ramp.afterTokens, "must rise from stage to stage");
+            }
+            before = ramp.afterTokens;
+        }
+        notNegative("optimizer.weightDecay", optimizer.weightDecay);
+        notNegative("optimizer.clip", optimizer.clip);
+        notNegative("zLoss", zLoss);
+        if (!(optimizer.epsilon > 0)) {
+            throw new ConfigurationException("optimizer.epsilon", optimizer.epsilon, "must be positive, usually 1e-8");
+        }
+        if (checkpoints.keepLast < 1) {
+            throw new ConfigurationException(
+                    "checkpoints.keepLast", checkpoints.keepLast, "keep at least 1, or there is nothing to resume");
+        }
+        if (guards.patience < 1) {
+            throw new ConfigurationException("guards.patience", guards.patience, "must be at least 1");
+        }
+        LrSchedule.of(schedule, steps);
+        new dev.puna.kernels.AdamWStep(0, optimizer.beta1, optimizer.beta2, optimizer.epsilon, 0, 1, 1);
+        new dev.puna.model.ParameterStore.Initialization(initialization.deviation, initialization.depthScaled);
+    }
+
+    private static void positive(String field, long value) {
+        if (value < 1) {
+            throw new ConfigurationException(field, value, "must be at least 1");
+        }
+    }
+
+    private static void notNegative(String field, double value) {
+        if (!(value >= 0) || Double.isInfinite(value)) {
+            throw new ConfigurationException(field, value, "must be 0 or more");
+        }
+    }
+
+    private static void oneOf(String field, String value, String... known) {
+        if (!List.of(known).contains(value)) {
+            throw new ConfigurationException(field, value, "use " + String.join(" or ", known));
+        }
+    }
+
+    /** The model's configuration. */
+    public LlamaConfig config() {
+        if (!model.preset.isEmpty()) {
+            return LlamaPreset.of(model.preset).config();
+        }
+        if (model.headCount < 1 || model.width % model.headCount != 0) {
+            throw new ConfigurationException(
+                    "model.width", model.width, "is not divisible by model.headCount=" + model.headCount);
+        }
+        return new LlamaConfig(
+                model.vocabularySize,
+                model.width,
+                model.layerCount,
+                model.headCount,
+                model.kvHeadCount,
+                model.width / model.headCount,
+                model.feedForwardWidth,
+                model.contextLength,
+                model.normEpsilon,
+                model.ropeBase,
+                new RopeScaling.None(),
+                model.tiedHead,
+                false,
+                false);
+    }
+
+    public ComputePrecision computePrecision() {
+        return precision.equals("bf16") ? ComputePrecision.BF16 : ComputePrecision.F32;
+    }
+
+    public KeptActivations kept() {
+        return KeptActivations.valueOf(keep.toUpperCase(Locale.ROOT).replace('-', '_'));
+    }
+
+    /** Sequences of a step that begins when so many tokens have been seen. */
+    public int sequencesAfter(long tokens) {
+        int sequences = batch.sequences;
+        for (Ramp ramp : batch.ramp) {
+            if (tokens >= ramp.afterTokens) {
+                sequences = ramp.sequences;
+            }
+        }
+        return sequences;
+    }
+
+    /** Rows that go through the model at a time. */
+    public int rows() {
+        return Math.multiplyExact(batch.microSequences, data.sequenceLength);
+    }
+
+    /** Bytes that this run needs for its parameters and activations, by what is kept. */
+    public List<MemoryNeed> memory() {
+        LlamaConfig config = config();
+        List<MemoryNeed> needs = new ArrayList<>();
+        for (KeptActivations kept : KeptActivations.values()) {
+            needs.add(new MemoryNeed(
+                    kept.name().toLowerCase(Locale.ROOT).replace('_', '-'),
+                    dev.puna.model.ParameterStore.byteSize(config),
+                    dev.puna.model.LlamaTraining.byteSize(config, kept, rows())));
+        }
+        return needs;
+    }
+
+    /**
+     * @param keep as the recipe spells it
+     * @param parameters bytes of weights, gradients and moments
+     * @param activations bytes of activations and of what the backward pass works in
+     */
+    public record MemoryNeed(String keep, long parameters, long activations) {}
+}
