@@ -16,6 +16,7 @@ record VerbEntry(String words, String summary, Function<Terminal, Verb> maker) {
                     "doctor", "what this machine is and can do: processor, kernels, peaks, memory", DoctorVerb::new),
             new VerbEntry("tokenizer encode", "text to token ids", TokenizerEncodeVerb::new),
             new VerbEntry("tokenizer decode", "token ids to text", TokenizerDecodeVerb::new),
+            new VerbEntry("train", "pretrain a LLaMA on token shards, as a recipe says", TrainVerb::new),
             new VerbEntry("run", "continue a prompt", RunVerb::new),
             new VerbEntry("chat", "talk with a model", ChatVerb::new),
             new VerbEntry("score", "how probable a model finds a text", ScoreVerb::new),

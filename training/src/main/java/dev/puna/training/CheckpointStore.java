@@ -153,7 +153,10 @@ final class CheckpointStore implements AutoCloseable {
         Path beside = directory.resolve("." + name + ".incomplete");
         delete(beside);
         Files.createDirectories(beside.resolve("trainer"));
-        text(beside, HuggingFaceFormat.CONFIG_FILE, HuggingFaceFormat.writeConfig(config, DType.F32, Optional.empty(), List.of()));
+        text(
+                beside,
+                HuggingFaceFormat.CONFIG_FILE,
+                HuggingFaceFormat.writeConfig(config, DType.F32, Optional.empty(), List.of()));
         Safetensors.writeDirectory(beside, Map.of("format", "pt"), weights, Safetensors.DEFAULT_SHARD_BYTES);
         Safetensors.write(beside.resolve(OPTIMIZER), Map.of(), moments);
         text(beside, STATE, JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsString(state));
@@ -208,7 +211,8 @@ final class CheckpointStore implements AutoCloseable {
     /** Removes what is neither among the last nor to be kept for good. */
     private void retire() throws IOException {
         List<Path> all = list(directory, PREFIX);
-        for (Path path : all.subList(0, Math.max(0, all.size() - recipe.checkpoints().keepLast()))) {
+        for (Path path :
+                all.subList(0, Math.max(0, all.size() - recipe.checkpoints().keepLast()))) {
             long keepEvery = recipe.checkpoints().keepEvery();
             if (keepEvery == 0 || stepOf(path) % keepEvery != 0) {
                 delete(path);
@@ -283,8 +287,7 @@ final class CheckpointStore implements AutoCloseable {
         String damage;
         try {
             Map<String, String> sums = JsonMapper.shared()
-                    .readValue(
-                            Files.readString(checkpoint.resolve(SUMS)), new TypeReference<Map<String, String>>() {});
+                    .readValue(Files.readString(checkpoint.resolve(SUMS)), new TypeReference<Map<String, String>>() {});
             damage = "";
             for (Map.Entry<String, String> entry : sums.entrySet()) {
                 Path file = checkpoint.resolve(entry.getKey());

@@ -20,7 +20,8 @@ final class EventFile implements AutoCloseable {
     EventFile(Path directory) throws IOException {
         Files.createDirectories(directory);
         long now = System.currentTimeMillis();
-        this.out = Files.newOutputStream(directory.resolve("events.out.tfevents." + now / 1000 + ".puna." + now % 1000));
+        this.out =
+                Files.newOutputStream(directory.resolve("events.out.tfevents." + now / 1000 + ".puna." + now % 1000));
         ByteArrayOutputStream event = new ByteArrayOutputStream();
         fixed64(event, 1, Double.doubleToRawLongBits(now / 1000.0));
         bytes(event, 3, "brain.Event:2".getBytes(StandardCharsets.UTF_8));

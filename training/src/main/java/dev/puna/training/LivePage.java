@@ -25,10 +25,12 @@ final class LivePage implements AutoCloseable {
                 answer(exchange, "text/html; charset=utf-8", page.readAllBytes());
             }
         });
-        server.createContext("/metrics.json", exchange -> answer(
-                exchange,
-                "application/json",
-                JsonMapper.shared().writeValueAsString(reports.get()).getBytes(StandardCharsets.UTF_8)));
+        server.createContext(
+                "/metrics.json",
+                exchange -> answer(
+                        exchange,
+                        "application/json",
+                        JsonMapper.shared().writeValueAsString(reports.get()).getBytes(StandardCharsets.UTF_8)));
         server.start();
     }
 

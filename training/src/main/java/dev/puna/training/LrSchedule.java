@@ -86,8 +86,7 @@ public sealed interface LrSchedule {
                         recipe.lr(), recipe.warmupSteps(), steps, recipe.decaySteps(), recipe.finalFraction());
             }
             default ->
-                throw new ConfigurationException(
-                        "schedule.kind", recipe.kind(), "use constant, linear, cosine or wsd");
+                throw new ConfigurationException("schedule.kind", recipe.kind(), "use constant, linear, cosine or wsd");
         };
     }
 }

@@ -191,7 +191,8 @@ public record Recipe(
             return recipe;
         } catch (JacksonException e) {
             String message = String.valueOf(e.getOriginalMessage());
-            throw new ConfigurationException("recipe", "(unreadable)", message.lines().findFirst().orElse("not YAML"));
+            throw new ConfigurationException(
+                    "recipe", "(unreadable)", message.lines().findFirst().orElse("not YAML"));
         }
     }
 
@@ -200,7 +201,9 @@ public record Recipe(
             JsonNode old = into.get(field);
             if (old == null) {
                 throw new ConfigurationException(
-                        path + field, from.get(field), "no such field; known are " + String.join(", ", into.propertyNames()));
+                        path + field,
+                        from.get(field),
+                        "no such field; known are " + String.join(", ", into.propertyNames()));
             }
             if (old instanceof ObjectNode inner && from.get(field) instanceof ObjectNode more) {
                 merge(inner, more, path + field + ".");

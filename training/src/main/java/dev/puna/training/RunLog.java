@@ -54,10 +54,14 @@ final class RunLog implements AutoCloseable {
         events.scalar("train/gradient_norm", report.step(), report.gradientNorm());
         events.scalar("train/tokens_per_second", report.step(), report.tokensPerSecond());
         if (report.validationLoss().isPresent()) {
-            events.scalar("validation/loss", report.step(), report.validationLoss().get());
+            events.scalar(
+                    "validation/loss", report.step(), report.validationLoss().get());
         }
         if (report.bitsPerByte().isPresent()) {
-            events.scalar("validation/bits_per_byte", report.step(), report.bitsPerByte().get());
+            events.scalar(
+                    "validation/bits_per_byte",
+                    report.step(),
+                    report.bitsPerByte().get());
         }
     }
 
@@ -78,14 +82,17 @@ final class RunLog implements AutoCloseable {
                 .xAxisTitle("step")
                 .yAxisTitle("nats per token")
                 .build();
-        series(chart, "training", reports.stream().filter(r -> Double.isFinite(r.loss())).toList(), false);
+        series(
+                chart,
+                "training",
+                reports.stream().filter(r -> Double.isFinite(r.loss())).toList(),
+                false);
         series(
                 chart,
                 "validation",
                 reports.stream().filter(r -> r.validationLoss().isPresent()).toList(),
                 true);
-        BitmapEncoder.saveBitmap(
-                chart, directory.resolve("loss.png").toString(), BitmapEncoder.BitmapFormat.PNG);
+        BitmapEncoder.saveBitmap(chart, directory.resolve("loss.png").toString(), BitmapEncoder.BitmapFormat.PNG);
     }
 
     private static void series(XYChart chart, String name, List<StepReport> reports, boolean validation) {

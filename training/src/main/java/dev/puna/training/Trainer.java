@@ -157,8 +157,7 @@ public final class Trainer implements AutoCloseable {
         parameters.clearGradients();
         LlamaTraining.Loss loss = new LlamaTraining.Loss(0, 0);
         for (PackedBatch piece : pieces) {
-            loss = loss.plus(
-                    model.forwardBackward(piece, 1f / Math.max(1, valid), (float) recipe.zLoss()));
+            loss = loss.plus(model.forwardBackward(piece, 1f / Math.max(1, valid), (float) recipe.zLoss()));
         }
         double squares = 0;
         for (ParameterStore.Parameter parameter : parameters.parameters()) {
@@ -236,7 +235,8 @@ public final class Trainer implements AutoCloseable {
             return Optional.of("gradient norm " + norm + " is above " + limit);
         }
         List<Double> recent = state.recentLosses();
-        if (recipe.guards().zScore() > 0 && recent.size() >= Math.max(2, recipe.guards().window())) {
+        if (recipe.guards().zScore() > 0
+                && recent.size() >= Math.max(2, recipe.guards().window())) {
             double mean = 0;
             for (double value : recent) {
                 mean += value / recent.size();
@@ -247,8 +247,8 @@ public final class Trainer implements AutoCloseable {
             }
             double z = (loss - mean) / Math.max(Math.sqrt(variance), 1e-9);
             if (z > recipe.guards().zScore()) {
-                return Optional.of("loss " + loss + " is " + z + " standard deviations above the last "
-                        + recent.size());
+                return Optional.of(
+                        "loss " + loss + " is " + z + " standard deviations above the last " + recent.size());
             }
         }
         return Optional.empty();
@@ -264,12 +264,18 @@ public final class Trainer implements AutoCloseable {
             CheckpointStore checkpoints)
             throws IOException {
         int inARow = state.divergences() + 1;
-        if (recipe.guards().onDivergence().equals("stop") || inARow > recipe.guards().patience()) {
+        if (recipe.guards().onDivergence().equals("stop")
+                || inARow > recipe.guards().patience()) {
             checkpoints.await();
             throw new DivergedException(number, loss, norm, reason);
         }
         TrainingState past = new TrainingState(
-                number, state.updates(), state.cursor() + sequences, state.tokens() + tokens, state.recentLosses(), inARow);
+                number,
+                state.updates(),
+                state.cursor() + sequences,
+                state.tokens() + tokens,
+                state.recentLosses(),
+                inARow);
         if (recipe.guards().onDivergence().equals("rollback")) {
             checkpoints.await();
             List<Path> complete = CheckpointStore.complete(recipe);
@@ -302,7 +308,8 @@ public final class Trainer implements AutoCloseable {
     private double flopsPerToken() {
         LlamaConfig c = recipe.config();
         double products = c.parameterCount() - (c.tiedHead() ? 0 : (double) c.vocabularySize() * c.width());
-        return 6 * products + 6.0 * c.layerCount() * c.queryWidth() * recipe.data().sequenceLength();
+        return 6 * products
+                + 6.0 * c.layerCount() * c.queryWidth() * recipe.data().sequenceLength();
     }
 
     @Override

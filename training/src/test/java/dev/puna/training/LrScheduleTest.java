@@ -62,7 +62,19 @@ class LrScheduleTest {
     @Test
     void livePageAnswersOnThisMachineOnly() throws IOException {
         StepReport report = new StepReport(
-                1, 2.5, 1e-3, 1, 64, 0.1, 100, 1, Optional.empty(), 3, Optional.empty(), Optional.empty(), Optional.empty());
+                1,
+                2.5,
+                1e-3,
+                1,
+                64,
+                0.1,
+                100,
+                1,
+                Optional.empty(),
+                3,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty());
         try (LivePage page = new LivePage(0, () -> List.of(report));
                 InputStream in = URI.create("http://127.0.0.1:" + page.port() + "/metrics.json")
                         .toURL()

@@ -97,7 +97,9 @@ class TrainerTest {
 
     private static void assertSame(List<float[]> found, List<float[]> expected) {
         for (int i = 0; i < expected.size(); i++) {
-            assertThat(Arrays.equals(found.get(i), expected.get(i))).as("parameter " + i).isTrue();
+            assertThat(Arrays.equals(found.get(i), expected.get(i)))
+                    .as("parameter " + i)
+                    .isTrue();
         }
     }
 
@@ -121,7 +123,8 @@ class TrainerTest {
         Path run = directory.resolve("run");
         assertThat(run.resolve("loss.png")).isNotEmptyFile();
         assertThat(Files.readAllLines(run.resolve("metrics.jsonl"))).hasSize(12);
-        assertThat(CheckpointStore.complete(recipe).stream().map(p -> p.getFileName().toString()))
+        assertThat(CheckpointStore.complete(recipe).stream()
+                        .map(p -> p.getFileName().toString()))
                 .containsExactly("step-00000008", "step-00000012");
     }
 
@@ -187,7 +190,8 @@ class TrainerTest {
         Files.writeString(file, yaml(directory, "killed"));
         for (int kill = 0; kill < 3; kill++) {
             Process child = new ProcessBuilder(
-                            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                            Path.of(System.getProperty("java.home"), "bin", "java")
+                                    .toString(),
                             "--add-modules",
                             "jdk.incubator.vector",
                             "-cp",
@@ -252,8 +256,8 @@ class TrainerTest {
 
     @Test
     void explodingGradientsAreSkippedThenStopTheRun() throws IOException {
-        try (Trainer trainer = Trainer.begin(
-                recipe("exploding", "guards.maxGradientNorm=1e-6", "guards.patience=3"), kernels)) {
+        try (Trainer trainer =
+                Trainer.begin(recipe("exploding", "guards.maxGradientNorm=1e-6", "guards.patience=3"), kernels)) {
             assertThatThrownBy(() -> run(trainer))
                     .isInstanceOf(DivergedException.class)
                     .hasMessageContaining("step 4");
@@ -267,9 +271,17 @@ class TrainerTest {
         try (Trainer trainer = Trainer.begin(recipe, kernels)) {
             assertThatThrownBy(() -> trainer.run(Optional.empty(), report -> {
                         if (report.step() == 5) {
-                            trainer.parameters().parameters().getFirst().weight().setFloat(0, Float.NaN);
+                            trainer.parameters()
+                                    .parameters()
+                                    .getFirst()
+                                    .weight()
+                                    .setFloat(0, Float.NaN);
                             for (long i = 0; i < 32 * 50; i++) {
-                                trainer.parameters().parameters().getFirst().weight().setFloat(i, Float.NaN);
+                                trainer.parameters()
+                                        .parameters()
+                                        .getFirst()
+                                        .weight()
+                                        .setFloat(i, Float.NaN);
                             }
                         }
                         if (report.skipped().isPresent()) {
