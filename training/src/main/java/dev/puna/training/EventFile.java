@@ -56,7 +56,7 @@ final class EventFile implements AutoCloseable {
 
     private static void varint(ByteArrayOutputStream to, long value) {
         while ((value & ~0x7FL) != 0) {
-            to.write((int) (value & 0x7F | 0x80));
+            to.write((int) ((value & 0x7F) | 0x80));
             value >>>= 7;
         }
         to.write((int) value);

@@ -16,7 +16,7 @@ final class LivePage implements AutoCloseable {
     private final HttpServer server;
 
     LivePage(int port, Supplier<List<StepReport>> reports) throws IOException {
-        server = HttpServer.create(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), port), 0);
+        server = HttpServer.create(new InetSocketAddress(InetAddress.getByAddress(new byte[] {127, 0, 0, 1}), port), 0);
         server.createContext("/", exchange -> {
             try (InputStream page = LivePage.class.getResourceAsStream("live.html")) {
                 if (page == null) {

@@ -1,13 +1,17 @@
 package dev.puna.training;
 
+import dev.puna.formats.AtomicFile;
+import java.awt.Graphics2D;
+import java.awt.image.BufferedImage;
 import java.io.BufferedWriter;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import org.knowm.xchart.BitmapEncoder;
+import javax.imageio.ImageIO;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.style.markers.SeriesMarkers;
@@ -92,7 +96,13 @@ final class RunLog implements AutoCloseable {
                 "validation",
                 reports.stream().filter(r -> r.validationLoss().isPresent()).toList(),
                 true);
-        BitmapEncoder.saveBitmap(chart, directory.resolve("loss.png").toString(), BitmapEncoder.BitmapFormat.PNG);
+        BufferedImage image = new BufferedImage(chart.getWidth(), chart.getHeight(), BufferedImage.TYPE_INT_RGB);
+        Graphics2D graphics = image.createGraphics();
+        chart.paint(graphics, chart.getWidth(), chart.getHeight());
+        graphics.dispose();
+        ByteArrayOutputStream png = new ByteArrayOutputStream();
+        ImageIO.write(image, "png", png);
+        AtomicFile.write(directory.resolve("loss.png"), png.toByteArray());
     }
 
     private static void series(XYChart chart, String name, List<StepReport> reports, boolean validation) {

@@ -123,7 +123,7 @@ public final class Trainer implements AutoCloseable {
                     log.add(report);
                     progress.accept(report);
                     long every = recipe.checkpoints().every();
-                    if (state.step() == recipe.steps() || every > 0 && state.step() % every == 0) {
+                    if (state.step() == recipe.steps() || (every > 0 && state.step() % every == 0)) {
                         checkpoints.save(parameters, state);
                     }
                 }
@@ -182,7 +182,7 @@ public final class Trainer implements AutoCloseable {
         double seconds = (System.nanoTime() - began) / 1e9;
         Optional<Double> validation = Optional.empty();
         long every = recipe.logging().validateEvery();
-        if (batches.validationCount() > 0 && (number == recipe.steps() || every > 0 && number % every == 0)) {
+        if (batches.validationCount() > 0 && (number == recipe.steps() || (every > 0 && number % every == 0))) {
             validation = Optional.of(validate());
         }
         double bytesPerToken = recipe.data().bytesPerToken();
