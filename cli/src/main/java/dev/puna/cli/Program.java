@@ -142,7 +142,7 @@ final class Program {
             case NoSuchFileException e -> refused(IMPOSSIBLE, e.getFile() + ": no such file or directory");
             case AccessDeniedException e -> refused(IMPOSSIBLE, e.getFile() + ": permission denied");
             case FileAlreadyExistsException e ->
-                refused(IMPOSSIBLE, e.getFile() + ": exists already; choose another name or remove it first");
+                refused(IMPOSSIBLE, e.getFile() + ": exists already; choose another name, or --force to replace it");
             case FileSystemException e ->
                 refused(FAILED, e.getFile() + ": " + Objects.requireNonNullElse(e.getReason(), "cannot be used"));
             case UncheckedIOException e when e.getCause() != null -> report(entry, e.getCause());

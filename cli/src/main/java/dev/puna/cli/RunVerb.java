@@ -8,7 +8,6 @@ import dev.puna.inference.GenerationResult;
 import dev.puna.inference.GenerationResult.Timings;
 import dev.puna.inference.Llama;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -117,9 +116,7 @@ final class RunVerb extends Verb {
         if (prompt.isGiven()) {
             return prompt.get();
         }
-        return file.get().equals("-")
-                ? new String(terminal.in().readAllBytes(), StandardCharsets.UTF_8)
-                : Files.readString(Path.of(file.get()));
+        return InputFile.text(terminal, file.get());
     }
 
     private static String summary(Llama llama, Timings timings, double firstTokenSeconds) {

@@ -5,16 +5,17 @@ import dev.puna.inference.Llama;
 import dev.puna.inference.Score;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 
 /** {@code puna score}: how probable a model finds a text. */
 final class ScoreVerb extends Verb {
     private final ModelOption model = new ModelOption(terminal, options);
-    private final Value<String> file = options.text("--file", "F", "The text, in UTF-8; - is standard input.")
+    private final Value<String> file = options.text(
+                    "--file",
+                    "F",
+                    "The text, in UTF-8; - is standard input. What is longer than the model's context is scored in"
+                            + " windows: each begins with the last half of the one before.")
             .required();
     private final Value<Boolean> json =
             options.flag("--json", "Print one JSON document, with every token's log-probability.");
@@ -38,12 +39,12 @@ final class ScoreVerb extends Verb {
 
     @Override
     void run() throws IOException {
-        byte[] bytes = file.get().equals("-") ? terminal.in().readAllBytes() : Files.readAllBytes(Path.of(file.get()));
-        if (bytes.length == 0) {
+        String text = InputFile.text(terminal, file.get());
+        if (text.isEmpty()) {
             throw new ConfigurationException("file", file.get(), "is empty: there is nothing to score");
         }
         try (Llama llama = model.open(compute, cache)) {
-            Score score = llama.score(new String(bytes, StandardCharsets.UTF_8));
+            Score score = llama.score(text);
             if (score.ids().length == 0) {
                 throw new ConfigurationException(
                         "file", file.get(), "is one token, and this model begins no text with a token of its own");

@@ -4,9 +4,6 @@ import dev.puna.cli.Options.Value;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tokenizer.Tokenizer;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 
 /** {@code puna tokenizer decode}: ids to text. */
@@ -37,9 +34,7 @@ final class TokenizerDecodeVerb extends Verb {
             decode(opened, ids.get(), 1);
             return;
         }
-        String text = file.isGiven()
-                ? Files.readString(Path.of(file.get()))
-                : new String(terminal.in().readAllBytes(), StandardCharsets.UTF_8);
+        String text = InputFile.text(terminal, file.or("-"));
         int number = 0;
         for (String line : (Iterable<String>) text.lines()::iterator) {
             decode(opened, line, ++number);

@@ -10,8 +10,6 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
@@ -63,7 +61,7 @@ final class TokenizerEncodeVerb extends Verb {
             encode(opened, encoder, text.get().getBytes(StandardCharsets.UTF_8), how, buffer);
         } else if (files.isGiven()) {
             for (String file : files.all()) {
-                for (byte[] document : documents(file, Files.readAllBytes(Path.of(file)))) {
+                for (byte[] document : documents(file, InputFile.bytes(terminal, file))) {
                     encode(opened, encoder, document, how, buffer);
                 }
             }

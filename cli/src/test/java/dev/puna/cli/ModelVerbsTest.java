@@ -185,6 +185,24 @@ final class ModelVerbsTest {
     }
 
     @Test
+    void aTextThatIsNoneIsRefusedByName() throws IOException {
+        Path text = Files.write(directory.resolve("latin1.txt"), new byte[] {'a', (byte) 0xFC, 'b'});
+        for (String[] words : new String[][] {
+            {"score", model, "--file"}, {"run", model, "--file"}, {"tokenizer", "decode", model, "--file"},
+        }) {
+            String[] more = Arrays.copyOf(words, words.length + 1);
+            more[words.length] = text.toString();
+            Session session = Session.of(more);
+            assertThat(session.status()).isEqualTo(2);
+            assertThat(session.err()).contains("latin1.txt: is not in UTF-8: the bytes from 1 on");
+            more[words.length] = directory.toString();
+            session = Session.of(more);
+            assertThat(session.status()).isEqualTo(2);
+            assertThat(session.err()).contains("file=" + directory + ": is a directory");
+        }
+    }
+
+    @Test
     void whatIsImpossibleIsStatusTwoInOneLine() {
         for (String[] words : new String[][] {
             {"run", "no/such/model", "-p", "x"},

@@ -109,12 +109,7 @@ public final class LlamaCheckpoint implements AutoCloseable {
             throw new ConfigurationException(
                     "model", path, "a model is a .gguf file, or a directory with config.json or params.json");
         }
-        if (Files.exists(path.resolve(HuggingFaceFormat.CONFIG_FILE))) {
-            if (!Files.exists(path.resolve(Safetensors.SINGLE_FILE))
-                    && !Files.exists(path.resolve(Safetensors.INDEX_FILE))) {
-                throw new ConfigurationException(
-                        "model", path, "has config.json, but neither model.safetensors nor its index");
-            }
+        if (hasSafetensors(path)) {
             return Format.HUGGING_FACE;
         }
         if (Files.exists(path.resolve(MetaFormat.PARAMS_FILE))) {
@@ -125,8 +120,16 @@ public final class LlamaCheckpoint implements AutoCloseable {
                 return Format.GGUF;
             }
         }
+        if (Files.exists(path.resolve(HuggingFaceFormat.CONFIG_FILE))) {
+            return Format.HUGGING_FACE; // one that says what it is, though its weights are not there
+        }
         throw new ConfigurationException(
                 "model", path, "the directory has no config.json, no params.json and no .gguf file");
+    }
+
+    private static boolean hasSafetensors(Path directory) {
+        return Files.exists(directory.resolve(Safetensors.SINGLE_FILE))
+                || Files.exists(directory.resolve(Safetensors.INDEX_FILE));
     }
 
     private static Path onlyGguf(Path directory) throws IOException {
@@ -144,6 +147,10 @@ public final class LlamaCheckpoint implements AutoCloseable {
 
     private static LlamaCheckpoint openHuggingFace(Path directory) throws IOException {
         LlamaConfig config = HuggingFaceFormat.readConfig(directory.resolve(HuggingFaceFormat.CONFIG_FILE));
+        if (!hasSafetensors(directory)) {
+            throw new ConfigurationException(
+                    "model", directory, "has config.json, but neither model.safetensors nor its index");
+        }
         return checked(directory, Format.HUGGING_FACE, Safetensors.open(directory), config);
     }
 

@@ -113,6 +113,22 @@ class FormatsTest {
     }
 
     @Test
+    void namesTheArchitectureAlsoWhereNoWeightsAreThatItCouldRead() throws IOException {
+        Files.writeString(directory.resolve("config.json"), "{\"model_type\": \"gpt_neox\"}");
+        assertThatThrownBy(() -> LlamaCheckpoint.open(directory)).hasMessageContaining("model_type=gpt_neox");
+        Files.writeString(directory.resolve("config.json"), "{\"model_type\": \"llama\", " + TINY + "}");
+        assertThatThrownBy(() -> LlamaCheckpoint.open(directory)).hasMessageContaining("neither model.safetensors");
+    }
+
+    /** As repositories of GGUF files on the hub are. */
+    @Test
+    void aConfigurationBesideAGgufFileDoesNotHideIt() throws IOException {
+        Files.writeString(directory.resolve("config.json"), "{\"model_type\": \"llama\"}");
+        Files.writeString(directory.resolve("model.gguf"), "");
+        assertThat(LlamaCheckpoint.formatOf(directory)).isEqualTo(LlamaCheckpoint.Format.GGUF);
+    }
+
+    @Test
     void readsMistralWithoutAWindow() throws IOException {
         assertThat(readConfig("{\"model_type\": \"mistral\", \"sliding_window\": null, \"num_key_value_heads\": 2, "
                                 + TINY + "}")
@@ -236,7 +252,7 @@ class FormatsTest {
         assertThatThrownBy(() -> LlamaCheckpoint.open(directory)).hasMessageContaining("config.json");
         Path text = Files.writeString(directory.resolve("notes.txt"), "x");
         assertThatThrownBy(() -> LlamaCheckpoint.open(text)).isInstanceOf(ConfigurationException.class);
-        Files.writeString(directory.resolve("config.json"), "{}");
+        Files.writeString(directory.resolve("config.json"), "{\"model_type\": \"llama\", " + TINY + "}");
         assertThatThrownBy(() -> LlamaCheckpoint.open(directory)).hasMessageContaining("model.safetensors");
     }
 

@@ -41,9 +41,10 @@ public record HubSettings(
         }
     }
 
-    /** What the environment of this process says: {@link #of}. */
+    /** What the environment of this process says: {@link #of}, {@code ~} being {@code HOME}, as in the hub's own tools. */
     public static HubSettings fromEnvironment() throws IOException {
-        return of(System.getenv(), Path.of(System.getProperty("user.home")));
+        Map<String, String> environment = System.getenv();
+        return of(environment, Path.of(variable(environment, "HOME").orElse(System.getProperty("user.home"))));
     }
 
     /**
