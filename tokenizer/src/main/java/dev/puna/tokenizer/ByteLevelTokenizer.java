@@ -1,6 +1,5 @@
 package dev.puna.tokenizer;
 
-import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -222,24 +221,7 @@ public final class ByteLevelTokenizer implements Tokenizer {
         }
 
         @Override
-        public void encode(String text, EncodeOptions options, TokenBuffer out) {
-            load(text);
-            encode(options, out);
-        }
-
-        @Override
-        public void encode(byte[] utf8, int from, int to, EncodeOptions options, TokenBuffer out) {
-            load(utf8, from, to);
-            encode(options, out);
-        }
-
-        @Override
-        public void encode(MemorySegment utf8, EncodeOptions options, TokenBuffer out) {
-            load(utf8);
-            encode(options, out);
-        }
-
-        private void encode(EncodeOptions options, TokenBuffer out) {
+        void encode(EncodeOptions options, TokenBuffer out) {
             begin(out);
             if (options.bos() && special.bos().isPresent()) {
                 add(special.bos().getAsInt());

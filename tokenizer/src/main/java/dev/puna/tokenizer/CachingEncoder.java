@@ -52,6 +52,27 @@ abstract class CachingEncoder implements Encoder {
     /** Whether a malformed sequence becomes one U+FFFD for each of its bytes, or one in all. */
     abstract boolean replacesEachByte();
 
+    /** Encodes {@link #text()}. */
+    abstract void encode(EncodeOptions options, TokenBuffer out);
+
+    @Override
+    public final void encode(String string, EncodeOptions options, TokenBuffer out) {
+        load(string);
+        encode(options, out);
+    }
+
+    @Override
+    public final void encode(byte[] utf8, int from, int to, EncodeOptions options, TokenBuffer out) {
+        load(utf8, from, to);
+        encode(options, out);
+    }
+
+    @Override
+    public final void encode(MemorySegment utf8, EncodeOptions options, TokenBuffer out) {
+        load(utf8);
+        encode(options, out);
+    }
+
     /** The text of this call, well-formed and padded. */
     final byte[] text() {
         return text;
@@ -71,12 +92,12 @@ abstract class CachingEncoder implements Encoder {
         }
     }
 
-    final void load(String string) {
+    private void load(String string) {
         roomForText(3L * string.length());
         textSize = Utf8.append(string, block, text, 0);
     }
 
-    final void load(byte[] utf8, int from, int to) {
+    private void load(byte[] utf8, int from, int to) {
         java.util.Objects.checkFromToIndex(from, to, utf8.length);
         roomForText(to - from);
         System.arraycopy(utf8, from, text, 0, to - from);
@@ -84,7 +105,7 @@ abstract class CachingEncoder implements Encoder {
         repair();
     }
 
-    final void load(MemorySegment utf8) {
+    private void load(MemorySegment utf8) {
         roomForText(utf8.byteSize());
         textSize = (int) utf8.byteSize();
         MemorySegment.copy(utf8, ValueLayout.JAVA_BYTE, 0, text, 0, textSize);

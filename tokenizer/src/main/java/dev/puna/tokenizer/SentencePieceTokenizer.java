@@ -1,7 +1,6 @@
 package dev.puna.tokenizer;
 
 import dev.puna.tensor.ConfigurationException;
-import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -517,24 +516,7 @@ public final class SentencePieceTokenizer implements Tokenizer {
         }
 
         @Override
-        public void encode(String text, EncodeOptions options, TokenBuffer out) {
-            load(text);
-            encode(options, out);
-        }
-
-        @Override
-        public void encode(byte[] utf8, int from, int to, EncodeOptions options, TokenBuffer out) {
-            load(utf8, from, to);
-            encode(options, out);
-        }
-
-        @Override
-        public void encode(MemorySegment utf8, EncodeOptions options, TokenBuffer out) {
-            load(utf8);
-            encode(options, out);
-        }
-
-        private void encode(EncodeOptions options, TokenBuffer out) {
+        void encode(EncodeOptions options, TokenBuffer out) {
             begin(out);
             if (options.bos() && special.bos().isPresent()) {
                 add(special.bos().getAsInt());
