@@ -187,4 +187,41 @@ class TextGenerationTest {
         assertThat(java.util.Arrays.stream(ids).filter(id -> id == 1).count()).isEqualTo(1);
         assertThat(llama.tokenizer().decode(ids)).contains("[a</s><s>]").contains("[</s>]");
     }
+
+    @Test
+    void constrainedAnswersAreInTheLanguage() throws IOException {
+        Tokenizer tokenizer = llama.tokenizer();
+        Grammar grammar = Grammar.compile(
+                "root ::= \"[\" (item (\",\" item){0,3})? \"]\"\nitem ::= [0-9]{1,3} | \"\\\"\" [a-e€]{0,4} \"\\\"\"",
+                tokenizer,
+                llama.config().vocabularySize());
+        EngineOptions options = EngineOptions.defaults()
+                .withModel(LlamaOptions.defaults().withThreads(2))
+                .withPageLength(8)
+                .withLookupTokens(3);
+        try (Engine engine = Engine.load(directory.resolve("random.gguf"), options)) {
+            int[] prompt = engine.encodePrompt("the");
+            List<Generation> generations = new ArrayList<>();
+            for (int seed = 0; seed < 30; seed++) {
+                EngineRequest request = EngineRequest.of(
+                        prompt, OPTIONS.withSampling(WARM.withSeed(seed)).withMaxTokens(100));
+                Submission submission = engine.submit(seed % 2 == 0 ? request.withConstraint(grammar) : request);
+                generations.add(((Submission.Accepted) submission).generation());
+            }
+            for (int seed = 0; seed < 30; seed++) {
+                GenerationResult result = generations.get(seed).await().first();
+                if (seed % 2 == 0) {
+                    assertThat(grammar.matches(result.text())).as(result.text()).isTrue();
+                    assertThat(result.finishReason()).isEqualTo(FinishReason.STOP);
+                } else {
+                    assertThat(result.tokens())
+                            .isEqualTo(llama.generate(
+                                            prompt,
+                                            OPTIONS.withSampling(WARM.withSeed(seed))
+                                                    .withMaxTokens(100))
+                                    .tokens());
+                }
+            }
+        }
+    }
 }

@@ -1,0 +1,292 @@
+package dev.puna.inference;
+
+import dev.puna.tensor.ConfigurationException;
+import dev.puna.tokenizer.Tokenizer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A context-free grammar as a constraint on tokens. It is read in llama.cpp's notation (GBNF):
+ *
+ * <pre>{@code
+ * root   ::= "[" (number ("," number)*)? "]"   # alternatives: a | b, repetition: * + ? {2} {2,} {2,5}
+ * number ::= "-"? [0-9]+                       # classes: [a-zé], [^"\\], any character: .
+ * }</pre>
+ *
+ * <p>The grammar becomes a pushdown automaton over the bytes of UTF-8. Its states (sets of stacks, each a persistent list
+ * whose nodes exist once) are made as they are met; so is, for each state, the mask of the tokens that may follow: a walk
+ * of automaton and vocabulary together, the vocabulary as a trie of its tokens' bytes (Willard and Louf 2023; Dong et al.
+ * 2024). A state that was met before costs a look into a table. One grammar may serve many answers at once.
+ */
+public final class Grammar implements TokenConstraint {
+    /** Nodes of stacks that are remembered; when there are more, everything met so far is forgotten. */
+    private static final int NODE_LIMIT = 200_000;
+
+    private static final int MASK_LIMIT = 2_000;
+
+    private final Tokenizer tokenizer;
+    private final VocabularyTrie trie;
+    private final long[] ends;
+    private final int wordCount;
+    private final Rules rules;
+    private final Map<Node, Node> nodes = new HashMap<>();
+    private final Map<List<Integer>, Place> places = new HashMap<>();
+    private int masks;
+    private int nextNumber;
+
+    private Grammar(Rules rules, Tokenizer tokenizer, int vocabularySize) {
+        this.rules = rules;
+        this.tokenizer = tokenizer;
+        this.wordCount = (vocabularySize + 63) / 64;
+        this.trie = new VocabularyTrie(tokenizer, vocabularySize);
+        this.ends = new long[wordCount];
+        for (int id = 0; id < Math.min(vocabularySize, tokenizer.vocabularySize()); id++) {
+            if (tokenizer.specialTokens().endsGeneration(id)) {
+                ends[id / 64] |= 1L << id;
+            }
+        }
+    }
+
+    /**
+     * Compiles a grammar whose rule {@code root} is the answer.
+     *
+     * @param vocabularySize V of the model
+     * @throws ConfigurationException if the grammar is malformed, names a rule that it does not have, or is
+     *     left-recursive
+     */
+    public static Grammar compile(String gbnf, Tokenizer tokenizer, int vocabularySize) {
+        return new Grammar(new GrammarParser(gbnf).parse(), tokenizer, vocabularySize);
+    }
+
+    /** Whether the grammar derives exactly this text. */
+    public boolean matches(String text) {
+        synchronized (this) {
+            Place place = startPlace();
+            for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
+                place = follow(place, b & 0xFF);
+            }
+            return place.accepting;
+        }
+    }
+
+    /** Whether some text of the grammar may begin with these bytes; for tests. */
+    boolean begins(byte[] bytes) {
+        synchronized (this) {
+            Place place = startPlace();
+            for (byte b : bytes) {
+                place = follow(place, b & 0xFF);
+            }
+            return place.accepting || !place.stacks.isEmpty();
+        }
+    }
+
+    @Override
+    public State start() {
+        synchronized (this) {
+            return new Answer(startPlace());
+        }
+    }
+
+    /**
+     * Rules as one sequence of symbols: {@code END}, a byte class or a reference.
+     *
+     * @param classes byte classes, 4 words of 64 bits each
+     * @param symbols {@code END}, class number c as {@code 2c}, rule r as {@code 2r + 1}
+     * @param alternatives where the alternatives of each rule begin
+     */
+    record Rules(List<long[]> classes, int[] symbols, int[][] alternatives, int root) {
+        static final int END = -1;
+
+        boolean isClass(int symbol) {
+            return (symbol & 1) == 0;
+        }
+    }
+
+    /** A stack: what comes next, and what comes after it. */
+    private static final class Node {
+        final int position;
+        final @Nullable Node below;
+        final int number;
+
+        Node(int position, @Nullable Node below, int number) {
+            this.position = position;
+            this.below = below;
+            this.number = number;
+        }
+
+        @Override
+        public boolean equals(@Nullable Object other) {
+            return other instanceof Node node && position == node.position && below == node.below;
+        }
+
+        @Override
+        public int hashCode() {
+            return 31 * position + (below == null ? 0 : below.number + 1);
+        }
+    }
+
+    /** A state of the automaton: the stacks it may be in. */
+    private static final class Place {
+        final List<Node> stacks;
+        final boolean accepting;
+        final @Nullable Place[] next = new Place[256];
+        long @Nullable [] mask;
+
+        Place(List<Node> stacks, boolean accepting) {
+            this.stacks = stacks;
+            this.accepting = accepting;
+        }
+    }
+
+    private static final class Closure {
+        final TreeSet<Integer> numbers = new TreeSet<>();
+        final Map<Integer, Node> stacks = new LinkedHashMap<>();
+        final TreeSet<Integer> visited = new TreeSet<>();
+        boolean accepting;
+    }
+
+    private Node node(int position, @Nullable Node below) {
+        Node wanted = new Node(position, below, nextNumber++);
+        Node known = nodes.putIfAbsent(wanted, wanted);
+        return known == null ? wanted : known;
+    }
+
+    private Place startPlace() {
+        Closure closure = new Closure();
+        for (int alternative : rules.alternatives()[rules.root()]) {
+            expand(alternative, null, closure);
+        }
+        return place(closure);
+    }
+
+    /** Follows references and ends until a byte is due. */
+    private void expand(int position, @Nullable Node below, Closure closure) {
+        int symbol = rules.symbols()[position];
+        if (symbol == Rules.END) {
+            if (below == null) {
+                closure.accepting = true;
+            } else {
+                expand(below.position, below.below, closure);
+            }
+            return;
+        }
+        Node here = node(position, below);
+        if (!closure.visited.add(here.number)) {
+            return;
+        }
+        if (rules.isClass(symbol)) {
+            closure.numbers.add(here.number);
+            closure.stacks.put(here.number, here);
+            return;
+        }
+        // The last reference of an alternative leaves nothing to come back to.
+        boolean last = rules.symbols()[position + 1] == Rules.END;
+        Node after = last ? below : node(position + 1, below);
+        for (int alternative : rules.alternatives()[symbol >> 1]) {
+            expand(alternative, after, closure);
+        }
+    }
+
+    private Place place(Closure closure) {
+        List<Integer> key = new ArrayList<>(closure.numbers);
+        key.add(closure.accepting ? -1 : -2);
+        return places.computeIfAbsent(key, k -> {
+            List<Node> stacks = new ArrayList<>();
+            for (int number : closure.numbers) {
+                Node stack = closure.stacks.get(number);
+                if (stack != null) {
+                    stacks.add(stack);
+                }
+            }
+            return new Place(stacks, closure.accepting);
+        });
+    }
+
+    private Place follow(Place place, int b) {
+        Place known = place.next[b];
+        if (known != null) {
+            return known;
+        }
+        Closure closure = new Closure();
+        for (Node stack : place.stacks) {
+            long[] bytes = rules.classes().get(rules.symbols()[stack.position] >> 1);
+            if ((bytes[b >> 6] >>> b & 1) != 0) {
+                expand(stack.position + 1, stack.below, closure);
+            }
+        }
+        Place next = place(closure);
+        place.next[b] = next;
+        return next;
+    }
+
+    private long[] mask(Place place) {
+        long[] known = place.mask;
+        if (known != null) {
+            return known;
+        }
+        if (nodes.size() > NODE_LIMIT || masks > MASK_LIMIT) {
+            nodes.clear(); // places in use keep their own; numbers are never given twice
+            places.clear();
+            masks = 0;
+        }
+        long[] mask = new long[wordCount];
+        walk(place, 0, mask);
+        if (place.accepting || Arrays.stream(mask).allMatch(word -> word == 0)) {
+            for (int i = 0; i < wordCount; i++) {
+                mask[i] |= ends[i];
+            }
+        }
+        place.mask = mask;
+        masks++;
+        return mask;
+    }
+
+    private void walk(Place place, int trieNode, long[] mask) {
+        for (int child = trie.firstChild(trieNode); child != 0; child = trie.sibling(child)) {
+            Place next = follow(place, trie.byteOf(child));
+            if (next.stacks.isEmpty() && !next.accepting) {
+                continue;
+            }
+            for (int id : trie.ids(child)) {
+                mask[id / 64] |= 1L << id;
+            }
+            if (!next.stacks.isEmpty()) {
+                walk(next, child, mask);
+            }
+        }
+    }
+
+    private final class Answer implements State {
+        private Place place;
+
+        Answer(Place place) {
+            this.place = place;
+        }
+
+        @Override
+        public long[] allowed() {
+            synchronized (Grammar.this) {
+                return mask(place);
+            }
+        }
+
+        @Override
+        public void accept(int id) {
+            if (id >= tokenizer.vocabularySize()) {
+                return;
+            }
+            synchronized (Grammar.this) {
+                for (byte b : tokenizer.bytes(id)) {
+                    place = follow(place, b & 0xFF);
+                }
+            }
+        }
+    }
+}
