@@ -84,6 +84,11 @@ public final class VectorKernels implements Kernels {
         short[] halves = new short[LINE_PIECE];
 
         private final VectorAttention attention = new VectorAttention();
+        private final VectorLines lines = new VectorLines();
+
+        VectorLines lines() {
+            return lines;
+        }
 
         VectorAttention attention() {
             return attention;
@@ -190,9 +195,29 @@ public final class VectorKernels implements Kernels {
 
     private void productRange(Tensor y, Tensor x, Tensor w, long from, long to, Scratch memory) {
         if (x.rows() == 1) {
-            oneRow(y, w, from, to, packed, memory);
+            if (VectorLines.AVAILABLE && w.dtype() == DType.Q4_0) {
+                oneRowOfQ40(y, w, from, to, packed, memory);
+            } else {
+                oneRow(y, w, from, to, packed, memory);
+            }
         } else {
             batch(y, w, from, to, packed, (int) x.rows(), memory);
+        }
+    }
+
+    /** Weight rows [from, to) of Q4_0 times the one row of x. */
+    private static void oneRowOfQ40(Tensor y, Tensor w, long from, long to, float[] x, Scratch memory) {
+        int in = (int) w.columns();
+        long rowBytes = w.rowBytes();
+        float[] sums = memory.sums;
+        VectorLines lines = memory.lines();
+        for (long o = from; o < to; o += 2) {
+            long next = o + 1 < to ? rowBytes : 0;
+            lines.pair(w.data(), o * rowBytes, next, in, x, FIRST, sums, FIRST);
+            y.data().set(F32_LE, o * Float.BYTES, VectorTiles.total(sums, FIRST));
+            if (next > 0) {
+                y.data().set(F32_LE, (o + 1) * Float.BYTES, VectorTiles.total(sums, FIRST + LANES));
+            }
         }
     }
 
