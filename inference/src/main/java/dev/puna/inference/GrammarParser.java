@@ -163,8 +163,9 @@ final class GrammarParser {
                 }
                 case '{' -> {
                     int close = text.indexOf('}', at);
-                    String[] bounds =
-                            close < 0 ? new String[0] : text.substring(at + 1, close).split(",", -1);
+                    String[] bounds = close < 0
+                            ? new String[0]
+                            : text.substring(at + 1, close).split(",", -1);
                     if (bounds.length < 1 || bounds.length > 2) {
                         throw wrong("expected {n}, {n,} or {n,m}");
                     }
@@ -465,7 +466,8 @@ final class GrammarParser {
             for (Map.Entry<String, Integer> entry : numbers.entrySet()) {
                 name = entry.getValue() == rule ? entry.getKey() : name;
             }
-            throw new ConfigurationException("grammar", name, "this rule can begin with itself: put something before it");
+            throw new ConfigurationException(
+                    "grammar", name, "this rule can begin with itself: put something before it");
         }
         colour[rule] = 1;
         for (int[] alternative : rules.get(rule)) {
@@ -483,10 +485,11 @@ final class GrammarParser {
     }
 
     private ConfigurationException wrong(String hint) {
-        int line = 1 + (int) text.substring(0, Math.min(at, text.length()))
-                .chars()
-                .filter(c -> c == '\n')
-                .count();
+        int line = 1
+                + (int) text.substring(0, Math.min(at, text.length()))
+                        .chars()
+                        .filter(c -> c == '\n')
+                        .count();
         return new ConfigurationException("grammar", "line " + line, hint);
     }
 }

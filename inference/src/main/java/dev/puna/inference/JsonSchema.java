@@ -22,8 +22,20 @@ import org.jspecify.annotations.Nullable;
  */
 public final class JsonSchema {
     private static final Set<String> SILENT = Set.of(
-            "title", "description", "default", "examples", "format", "$schema", "$id", "$comment", "$defs",
-            "definitions", "deprecated", "readOnly", "writeOnly", "strict");
+            "title",
+            "description",
+            "default",
+            "examples",
+            "format",
+            "$schema",
+            "$id",
+            "$comment",
+            "$defs",
+            "definitions",
+            "deprecated",
+            "readOnly",
+            "writeOnly",
+            "strict");
 
     private static final String COMMON = """
             sp ::= " "?
@@ -100,7 +112,8 @@ public final class JsonSchema {
             if (schema.get(key) instanceof List<?> parts) {
                 only(schema, where, Set.of(key));
                 if (key.equals("allOf") && parts.size() != 1) {
-                    throw new ConfigurationException(where + ".allOf", parts.size() + " schemas", "only one is understood");
+                    throw new ConfigurationException(
+                            where + ".allOf", parts.size() + " schemas", "only one is understood");
                 }
                 List<String> choices = new ArrayList<>();
                 for (int i = 0; i < parts.size(); i++) {
@@ -162,8 +175,15 @@ public final class JsonSchema {
                     schema,
                     where,
                     Set.of(
-                            "type", "minLength", "maxLength", "properties", "required", "additionalProperties", "items",
-                            "minItems", "maxItems"));
+                            "type",
+                            "minLength",
+                            "maxLength",
+                            "properties",
+                            "required",
+                            "additionalProperties",
+                            "items",
+                            "minItems",
+                            "maxItems"));
         }
     }
 

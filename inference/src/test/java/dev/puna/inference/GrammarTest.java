@@ -30,10 +30,12 @@ class GrammarTest {
         for (int b = 0; b < 256; b++) {
             pieces.add(new Piece(String.format("<0x%02X>", b), 0, TokenKind.BYTE));
         }
-        for (String piece : List.of("{\"", "\":", "\"}", "},", "true", "tr", "ue", "12", "▁", "é", "€", "ab", "\",\"", "[[")) {
+        for (String piece :
+                List.of("{\"", "\":", "\"}", "},", "true", "tr", "ue", "12", "▁", "é", "€", "ab", "\",\"", "[[")) {
             pieces.add(new Piece(piece, -(pieces.size() - 259), TokenKind.NORMAL));
         }
-        return SentencePieceModel.of(pieces, SentencePieceModel.Settings.llama()).tokenizer();
+        return SentencePieceModel.of(pieces, SentencePieceModel.Settings.llama())
+                .tokenizer();
     }
 
     @ParameterizedTest
@@ -107,7 +109,8 @@ class GrammarTest {
                 }
                 int id = allowed.get(random.nextInt(allowed.size()));
                 if (TOKENIZER.specialTokens().endsGeneration(id)) {
-                    assertThat(grammar.matches(written.toString(StandardCharsets.UTF_8))).isTrue();
+                    assertThat(grammar.matches(written.toString(StandardCharsets.UTF_8)))
+                            .isTrue();
                     break;
                 }
                 written.writeBytes(TOKENIZER.bytes(id));
@@ -138,7 +141,9 @@ class GrammarTest {
         Map<String, Object> properties = new LinkedHashMap<>();
         properties.put("name", Map.of("type", "string", "maxLength", 3));
         properties.put("age", Map.of("type", List.of("integer", "null")));
-        properties.put("tags", Map.of("type", "array", "items", Map.of("enum", List.of("a", "b\"", 3)), "minItems", 1, "maxItems", 2));
+        properties.put(
+                "tags",
+                Map.of("type", "array", "items", Map.of("enum", List.of("a", "b\"", 3)), "minItems", 1, "maxItems", 2));
         properties.put("child", Map.of("$ref", "#"));
         Map<String, Object> schema = Map.of(
                 "type", "object", "title", "person", "properties", properties, "required", List.of("name", "tags"));
