@@ -41,7 +41,14 @@ final class Listings {
         for (DType dtype : new DType[] {DType.F32, DType.F16, DType.BF16}) {
             kernels.put("norm-" + name(dtype), () -> RowKernels.norm(dtype));
             kernels.put("bias-" + name(dtype), () -> RowKernels.sum(dtype, true));
+            kernels.put("factor-along-" + name(dtype), () -> OperandPanel.code(factor(dtype, false, true)));
+            kernels.put("factor-across-" + name(dtype), () -> OperandPanel.code(factor(dtype, false, false)));
+            kernels.put("rounded-along-" + name(dtype), () -> OperandPanel.code(factor(dtype, true, true)));
+            kernels.put("rounded-across-" + name(dtype), () -> OperandPanel.code(factor(dtype, true, false)));
         }
+        kernels.put("product-fma", () -> FmaTile.code(FmaTile.MAX_ROWS, FmaTile.MAX_VECTORS, false));
+        kernels.put("rounded-product-dot", () -> FmaTile.code(FmaTile.MAX_ROWS, FmaTile.MAX_VECTORS, true));
+        kernels.put("rounded-product-amx", () -> AmxFloatTile.code(2, 2));
         kernels.put("add", () -> RowKernels.sum(DType.F32, false));
         kernels.put("swiglu", RowKernels::swiGlu);
         for (RopePairing pairing : RopePairing.values()) {
@@ -56,6 +63,10 @@ final class Listings {
         kernels.put("attention-begin", () -> AttentionBlock.begin(HEAD_SIZE));
         kernels.put("attention-end", () -> AttentionBlock.end(HEAD_SIZE));
         return kernels;
+    }
+
+    private static OperandPanel.Shape factor(DType dtype, boolean bf16, boolean alongK) {
+        return new OperandPanel.Shape(dtype, bf16, alongK, OperandPanel.Order.STEPS, OperandPanel.LANES, 0);
     }
 
     private static String name(DType dtype) {

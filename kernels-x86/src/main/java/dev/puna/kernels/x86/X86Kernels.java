@@ -10,6 +10,7 @@ import dev.puna.kernels.Kernels;
 import dev.puna.kernels.KvView;
 import dev.puna.kernels.RopePairing;
 import dev.puna.kernels.RopeTable;
+import dev.puna.kernels.TrainingArguments;
 import dev.puna.tensor.Tensor;
 import dev.puna.tensor.ThreadTeam;
 import java.lang.foreign.Arena;
@@ -22,6 +23,7 @@ final class X86Kernels implements Kernels {
     private final Kernels fallback;
     private final Arena arena = Arena.ofShared();
     private final QuantizedMatmul quantized;
+    private final FloatMatmul floats;
     private final RowOperations rowOperations;
     private final Attention attention;
 
@@ -36,6 +38,7 @@ final class X86Kernels implements Kernels {
         Workers workers = new Workers(threads, arguments);
         this.rowOperations = new RowOperations(workers, codes);
         this.attention = new Attention(workers, codes, rowOperations);
+        this.floats = new FloatMatmul(new Gemm(workers, codes, processor));
         Set<Feature> tiles = Set.of(Feature.AMXTILE, Feature.AMXINT8);
         boolean amx = processor.supports(tiles) && processor.requestTiles().isEmpty();
         long panelBudget = Math.max(processor.cacheBytes(2), 512 << 10) / 2;
@@ -71,6 +74,9 @@ final class X86Kernels implements Kernels {
                 if (ws.get(i).dtype().isQuantized() && x.columns() > 0) {
                     quantizedYs.add(borrowed.output(ys.get(i)));
                     quantizedWs.add(borrowed.input(ws.get(i)));
+                } else if (FloatMatmul.serves(ws.get(i).dtype())) {
+                    floats.multiply(
+                            borrowed.output(ys.get(i)), nativeX, borrowed.input(ws.get(i)), ComputePrecision.F32);
                 } else {
                     fallback.matmul(ys.get(i), x, ws.get(i));
                 }
@@ -141,17 +147,26 @@ final class X86Kernels implements Kernels {
 
     @Override
     public void matmul(Tensor y, Tensor x, Tensor w, ComputePrecision precision) {
-        fallback.matmul(y, x, w, precision);
+        TrainingArguments.matmul("matmul", y, x, w);
+        try (Borrowed borrowed = new Borrowed()) {
+            floats.multiply(borrowed.output(y), borrowed.input(x), borrowed.input(w), precision);
+        }
     }
 
     @Override
     public void matmulBackwardInput(Tensor dx, Tensor dy, Tensor w, boolean accumulate, ComputePrecision precision) {
-        fallback.matmulBackwardInput(dx, dy, w, accumulate, precision);
+        TrainingArguments.matmul("matmulBackwardInput", dy, dx, w);
+        try (Borrowed borrowed = new Borrowed()) {
+            floats.backwardInput(borrowed.output(dx), borrowed.input(dy), borrowed.input(w), accumulate, precision);
+        }
     }
 
     @Override
     public void matmulBackwardWeight(Tensor dw, Tensor dy, Tensor x, ComputePrecision precision) {
-        fallback.matmulBackwardWeight(dw, dy, x, precision);
+        TrainingArguments.matmul("matmulBackwardWeight", dy, x, dw);
+        try (Borrowed borrowed = new Borrowed()) {
+            floats.backwardWeight(borrowed.output(dw), borrowed.input(dy), borrowed.input(x), precision);
+        }
     }
 
     @Override
@@ -215,6 +230,7 @@ final class X86Kernels implements Kernels {
     @Override
     public void close() {
         quantized.close();
+        floats.close();
         attention.close();
         fallback.close();
         if (arena.scope().isAlive()) {
