@@ -53,8 +53,6 @@ final class AmxFloatTile {
     /** The operand of {@code ldtilecfg}: eight slots. */
     static final int CONFIGURATION = 24;
 
-    private static final int AHEAD = 4 * OperandPanel.BLOCK_BYTES;
-
     private static final Gp64[] A_BLOCK = {RAX, RBX};
     private static final Gp64[] B_BLOCK = {RCX, RDX};
     private static final Gp64 LINE = RSI;
@@ -90,7 +88,7 @@ final class AmxFloatTile {
             for (int j = 0; j < 2; j++) {
                 long tileColumns = Math.clamp(columns - 16L * j, 0, 16);
                 if (tileRows > 0 && tileColumns > 0) {
-                    bytesPerRow0 |= 4 * tileColumns << (16 * c(i, j).number());
+                    bytesPerRow0 |= (4 * tileColumns) << (16 * c(i, j).number());
                     rowCounts |= tileRows << (8 * c(i, j).number());
                 }
             }
@@ -102,7 +100,7 @@ final class AmxFloatTile {
         for (int j = 0; j < 2; j++) {
             long tileColumns = Math.clamp(columns - 16L * j, 0, 16);
             if (tileColumns > 0) {
-                bytesPerRow1 |= 4 * tileColumns << (16 * (b(j).number() - 4));
+                bytesPerRow1 |= (4 * tileColumns) << (16 * (b(j).number() - 4));
                 rowCounts |= 16L << (8 * b(j).number());
             }
         }
@@ -174,7 +172,7 @@ final class AmxFloatTile {
                 a.add(B_BLOCK[0], B_PANEL_BYTES);
             }
             a.mov(argument(B), B_BLOCK[0]);
-            a.add(OUT, 64 * columnTiles);
+            a.add(OUT, 64L * columnTiles);
             a.dec(GROUP_COUNT);
             a.jne(group);
             a.tilerelease();
@@ -189,9 +187,6 @@ final class AmxFloatTile {
                     a.tileloadd(a(i), Memory.at(A_BLOCK[i], LINE, 1));
                 }
                 a.tdpbf16ps(c(i, j), a(i), b(j));
-            }
-            for (int line = 0; line < OperandPanel.BLOCK_BYTES; line += 64) {
-                a.prefetcht0(Memory.at(B_BLOCK[j], AHEAD + line));
             }
         }
         for (int i = 0; i < rowTiles; i++) {

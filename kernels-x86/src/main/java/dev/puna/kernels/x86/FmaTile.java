@@ -114,6 +114,8 @@ final class FmaTile {
         for (int v = 1; v < vectors; v++) {
             a.lea(B_STEP[v], Memory.at(B_STEP[v - 1], PANEL, 1));
         }
+        a.comment("the next group's lines of c");
+        eachLine((sum, memory, last) -> a.prefetcht0(memory.plus(64 * vectors)));
         for (int row = 0; row < rows; row++) {
             for (int v = 0; v < vectors; v++) {
                 a.vpxord(sum(row, v), sum(row, v), sum(row, v));

@@ -36,6 +36,14 @@ final class Gemm implements AutoCloseable {
         boolean bf16() {
             return this != FMA;
         }
+
+        /** Steps of k in a block, so that the panels of A that a tile reads stay in a first cache of 32 KiB. */
+        int panelSteps() {
+            return switch (this) {
+                case FMA, DOT_BF16 -> 256;
+                case AMX_BF16 -> 128;
+            };
+        }
     }
 
     /**
@@ -68,9 +76,6 @@ final class Gemm implements AutoCloseable {
 
     private static final Set<Feature> AMX = Set.of(Feature.AMXTILE, Feature.AMXBF16, Feature.AVX512BF16);
     private static final int LANES = OperandPanel.LANES;
-
-    /** Bytes of a panel of sixteen: 512 steps, so that a tile's A stays in the first cache. */
-    private static final int PANEL_STEPS = 512;
 
     private static final int BLOCK_LANES = 4096;
 
@@ -105,11 +110,11 @@ final class Gemm implements AutoCloseable {
      * @param b (k, n)
      */
     void multiply(Target c, long m, long n, long k, Operand a, Operand b, boolean accumulate, Unit unit) {
-        int perStep = unit.bf16() ? 2 : 1;
+        long depthOfBlock = (long) unit.panelSteps() * (unit.bf16() ? 2 : 1);
         for (long column = 0; column < n; column += BLOCK_LANES) {
             long columns = Math.min(BLOCK_LANES, n - column);
-            for (long from = 0; from < k; from += PANEL_STEPS * perStep) {
-                long depth = Math.min(PANEL_STEPS * perStep, k - from);
+            for (long from = 0; from < k; from += depthOfBlock) {
+                long depth = Math.min(depthOfBlock, k - from);
                 for (long row = 0; row < m; row += BLOCK_LANES) {
                     long rows = Math.min(BLOCK_LANES, m - row);
                     new Block(c, row, rows, column, columns, from, depth, accumulate || from > 0, unit)
