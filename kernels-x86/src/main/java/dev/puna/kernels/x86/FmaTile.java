@@ -156,7 +156,7 @@ final class FmaTile {
             a.add(B_STEP[0], PANEL);
         }
         a.mov(argument(B), B_STEP[0]);
-        a.add(OUT, 64 * vectors);
+        a.add(OUT, 64L * vectors);
         a.dec(GROUP_COUNT);
         a.jne(group);
     }
@@ -191,9 +191,9 @@ final class FmaTile {
                 }
             }
         }
-        a.add(A_STEP, 64 * count);
+        a.add(A_STEP, 64L * count);
         for (int v = 0; v < vectors; v++) {
-            a.add(B_STEP[v], 64 * count);
+            a.add(B_STEP[v], 64L * count);
         }
     }
 }

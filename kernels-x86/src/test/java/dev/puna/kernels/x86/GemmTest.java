@@ -73,7 +73,7 @@ class GemmTest {
     }
 
     /** A factor whose elements are in memory between inaccessible pages. */
-    private record Factor(float[] values, Operand operand) {}
+    private record Factor(float[] values, MemorySegment memory, Operand operand) {}
 
     /** Values of lane i, element k at {@code i * depth + k}. */
     private Factor factor(Random random, GuardedMemory guarded, int lanes, int depth, DType dtype, boolean alongK) {
@@ -95,7 +95,7 @@ class GemmTest {
                 values[alongK ? r * depth + c : c * depth + r] = row[c];
             }
         }
-        return new Factor(values, new Operand(memory.address(), stride, dtype, alongK));
+        return new Factor(values, memory, new Operand(memory.address(), stride, dtype, alongK));
     }
 
     private void check(Gemm gemm, Random random, Unit unit, int m, int n, int k, DType aType, DType bType) {
@@ -222,9 +222,7 @@ class GemmTest {
             try (GuardedMemory guarded = new GuardedMemory(5, 1 << 20)) {
                 Factor a = factor(random, guarded, 5, k, DType.F32, true);
                 Factor b = factor(random, guarded, n, k, DType.F32, true);
-                MemorySegment memory =
-                        MemorySegment.ofAddress(a.operand.at(2, k - 1)).reinterpret(4);
-                memory.set(Tensor.F32_LE, 0, bad);
+                a.memory.set(Tensor.F32_LE, a.operand.at(2, k - 1) - a.memory.address(), bad);
                 MemorySegment c = guarded.allocate(4L * 5 * n, side(random));
                 gemm(1).multiply(new Target(c.address(), 4L * n), 5, n, k, a.operand, b.operand, false, unit);
                 for (int i = 0; i < 5 * n; i++) {
