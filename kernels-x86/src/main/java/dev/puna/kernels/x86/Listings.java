@@ -41,6 +41,9 @@ final class Listings {
         for (DType dtype : new DType[] {DType.F32, DType.F16, DType.BF16}) {
             kernels.put("norm-" + name(dtype), () -> RowKernels.norm(dtype));
             kernels.put("bias-" + name(dtype), () -> RowKernels.sum(dtype, true));
+            kernels.put(
+                    "vector-product-" + name(dtype),
+                    () -> FloatVectorProduct.code(new FloatVectorProduct.Shape(dtype, 1, FloatVectorProduct.LANES, 0)));
             kernels.put("factor-along-" + name(dtype), () -> OperandPanel.code(factor(dtype, false, true)));
             kernels.put("factor-across-" + name(dtype), () -> OperandPanel.code(factor(dtype, false, false)));
             kernels.put("rounded-along-" + name(dtype), () -> OperandPanel.code(factor(dtype, true, true)));

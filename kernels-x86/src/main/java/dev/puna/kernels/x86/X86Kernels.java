@@ -38,7 +38,7 @@ final class X86Kernels implements Kernels {
         Workers workers = new Workers(threads, arguments);
         this.rowOperations = new RowOperations(workers, codes);
         this.attention = new Attention(workers, codes, rowOperations);
-        this.floats = new FloatMatmul(new Gemm(workers, codes, processor));
+        this.floats = new FloatMatmul(workers, codes, new Gemm(workers, codes, processor));
         Set<Feature> tiles = Set.of(Feature.AMXTILE, Feature.AMXINT8);
         boolean amx = processor.supports(tiles) && processor.requestTiles().isEmpty();
         long panelBudget = Math.max(processor.cacheBytes(2), 512 << 10) / 2;

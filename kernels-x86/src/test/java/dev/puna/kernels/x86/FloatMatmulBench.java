@@ -117,7 +117,7 @@ final class FloatMatmulBench {
             Tensor[] ws = new Tensor[(int) (600_000_000L / dtype.byteSize((long) out * in))];
             Arrays.setAll(ws, _ -> weights.get());
             double bytes = (double) dtype.byteSize((long) out * in) * ws.length;
-            for (int rows : new int[] {1, 2, 8}) {
+            for (int rows : new int[] {1, 2, 8, 16, 24, 32}) {
                 Tensor x = part.rows(0, rows);
                 Tensor y = normal(arena, random, rows, out);
                 print(dtype + " " + rows + " rows, weights from memory", bytes, "GB/s", () -> {
