@@ -7,6 +7,7 @@ import dev.puna.assembler.Refusal;
 import dev.puna.kernels.Kernels;
 import dev.puna.kernels.KernelsProvider;
 import dev.puna.kernels.ReferenceKernels;
+import dev.puna.kernels.VectorKernelsProvider;
 import dev.puna.tensor.ThreadTeam;
 import java.util.EnumSet;
 import java.util.List;
@@ -60,7 +61,16 @@ public final class X86KernelsProvider implements KernelsProvider {
                 || !processor.missing(NEEDED).isEmpty()) {
             throw new IllegalStateException("x86 kernels: " + probe());
         }
-        return new X86Kernels(new ReferenceKernels(threads), processor);
+        return new X86Kernels(fallback(threads), processor);
+    }
+
+    /** What computes the operations that have no generated code. */
+    private static Kernels fallback(ThreadTeam threads) {
+        VectorKernelsProvider vector = new VectorKernelsProvider();
+        return switch (vector.probe()) {
+            case Availability.Available _ -> vector.create(threads);
+            case Availability.Refused _ -> new ReferenceKernels(threads);
+        };
     }
 
     @Override
