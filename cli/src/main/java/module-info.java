@@ -4,7 +4,9 @@ module dev.puna.cli {
     requires static transitive org.jspecify;
     requires dev.puna.inference;
     requires dev.puna.training;
+    requires dev.puna.server;
     requires org.jline;
+    requires jdk.unsupported; // by which jline hears signals
     requires tools.jackson.databind;
     requires dev.puna.assembler; // measures the machine
 

@@ -5,6 +5,7 @@ module dev.puna.server {
     requires transitive dev.puna.inference;
     requires io.helidon.webserver;
     requires io.helidon.http;
+    requires java.logging;
     requires tools.jackson.databind;
 
     exports dev.puna.server;

@@ -1,9 +1,13 @@
 package dev.puna.cli;
 
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Numbers with units, as people read them. */
 final class Quantity {
+    private static final Pattern SIZE = Pattern.compile("([0-9]{1,15}(?:\\.[0-9]{1,9})?) ?([kKmMgGtT]?)(?:i?[bB])?");
+
     private Quantity() {}
 
     /** {@code 1.3 GiB}. */
@@ -20,6 +24,24 @@ final class Quantity {
         }
         return String.format(
                 Locale.ROOT, value < 10 ? "%.2f %s" : value < 100 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    }
+
+    /**
+     * Bytes of {@code 4GiB}, {@code 512 MiB}, {@code 1.5g} or {@code 1073741824}; units are powers of 1024.
+     *
+     * @throws IllegalArgumentException if it is no size, or none at all
+     */
+    static long parseBytes(String text) {
+        Matcher size = SIZE.matcher(text.strip());
+        if (!size.matches()) {
+            throw new IllegalArgumentException("must be a size such as 4GiB, found '" + text + "'");
+        }
+        int unit = " KMGT".indexOf(size.group(2).isEmpty() ? " " : size.group(2).toUpperCase(Locale.ROOT));
+        double bytes = Double.parseDouble(size.group(1)) * Math.pow(1024, unit);
+        if (bytes < 1) {
+            throw new IllegalArgumentException("must be more than nothing, found '" + text + "'");
+        }
+        return (long) bytes;
     }
 
     /** {@code 1.24 B} parameters, {@code 512 M}. */

@@ -20,6 +20,7 @@ record VerbEntry(String words, String summary, Function<Terminal, Verb> maker) {
             new VerbEntry("run", "continue a prompt", RunVerb::new),
             new VerbEntry("chat", "talk with a model", ChatVerb::new),
             new VerbEntry("score", "how probable a model finds a text", ScoreVerb::new),
+            new VerbEntry("serve", "answer programs and people over HTTP", ServeVerb::new),
             new VerbEntry("convert", "a model in another format or another type", ConvertVerb::new),
             new VerbEntry("inspect", "what is in a model", InspectVerb::new),
             new VerbEntry("bench kernels", "the kernels beside the peaks of this machine", BenchKernelsVerb::new),

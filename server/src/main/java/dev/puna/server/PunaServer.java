@@ -37,6 +37,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -47,6 +49,8 @@ import tools.jackson.databind.json.JsonMapper;
  */
 public final class PunaServer implements AutoCloseable {
     private static final JsonMapper JSON = JsonMapper.builder().build();
+
+    private static final Logger LOG_OF_HELIDON = Logger.getLogger("io.helidon");
 
     private final Engine engine;
     private final ServerOptions options;
@@ -74,6 +78,9 @@ public final class PunaServer implements AutoCloseable {
      * @throws ConfigurationException if the model has no tokenizer
      */
     public static PunaServer start(Engine engine, ServerOptions options) {
+        if (LOG_OF_HELIDON.getLevel() == null) {
+            LOG_OF_HELIDON.setLevel(Level.WARNING); // it greets
+        }
         PunaServer server = new PunaServer(engine, options);
         server.server.start();
         return server;
@@ -82,6 +89,19 @@ public final class PunaServer implements AutoCloseable {
     /** The port that it listens on. */
     public int port() {
         return server.port();
+    }
+
+    /** Where a browser finds it: {@code http://127.0.0.1:8080}. */
+    public String address() {
+        String host = options.host();
+        boolean everywhere = host.equals("0.0.0.0") || host.equals("::");
+        String shown = everywhere ? "127.0.0.1" : host.contains(":") ? "[" + host + "]" : host;
+        return "http://" + shown + ":" + port();
+    }
+
+    /** The model's name for clients. */
+    public String model() {
+        return options.model();
     }
 
     private void route(HttpRouting.Builder routing) {
@@ -352,6 +372,17 @@ public final class PunaServer implements AutoCloseable {
             }
         }
         send(response, Map.of("content", engine.tokenizer().decode(ids.getFirst())));
+    }
+
+    /**
+     * Takes no more requests, lets those that it has finish for a while, cuts off the rest, and stops listening.
+     *
+     * @return whether all have finished
+     */
+    public boolean shutdown(Duration patience) throws InterruptedException {
+        boolean all = engine.drain(patience);
+        close();
+        return all;
     }
 
     /** Stops listening; what runs is cut off. {@link Engine#drain} first to let it finish. Idempotent. */

@@ -1,6 +1,7 @@
 package dev.puna.server;
 
 import dev.puna.tensor.ConfigurationException;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -10,10 +11,24 @@ import java.util.Optional;
  * @param port 0 for any free one
  * @param model the name that clients see
  * @param apiKey what clients must send as {@code Authorization: Bearer …}; empty for none
+ * @param corsOrigins web sites whose pages may ask, {@code https://example.org}; none by default
  * @param maxBodyBytes the longest request that is read
  */
-public record ServerOptions(String host, int port, String model, Optional<String> apiKey, long maxBodyBytes) {
+public record ServerOptions(
+        String host, int port, String model, Optional<String> apiKey, List<String> corsOrigins, long maxBodyBytes) {
     public ServerOptions {
+        if (model.isBlank()) {
+            throw new ConfigurationException("model", "(empty)", "clients need a name for it");
+        }
+        if (apiKey.isPresent() && apiKey.get().isBlank()) {
+            throw new ConfigurationException("apiKey", "(empty)", "give a key, or none");
+        }
+        corsOrigins = List.copyOf(corsOrigins);
+        for (String origin : corsOrigins) {
+            if (!origin.matches("https?://[^/]+")) {
+                throw new ConfigurationException("cors", origin, "must be of the form https://example.org");
+            }
+        }
         if (port < 0 || port > 65_535) {
             throw new ConfigurationException("port", port, "must be in [0, 65535]");
         }
@@ -22,20 +37,32 @@ public record ServerOptions(String host, int port, String model, Optional<String
         }
     }
 
-    /** This machine only, port 8080, no key, bodies up to 8 MiB. */
+    /** This machine only, port 8080, no key, no other web sites, bodies up to 8 MiB. */
     public static ServerOptions of(String model) {
-        return new ServerOptions("127.0.0.1", 8080, model, Optional.empty(), 8L << 20);
+        return new ServerOptions("127.0.0.1", 8080, model, Optional.empty(), List.of(), 8L << 20);
     }
 
     public ServerOptions withHost(String value) {
-        return new ServerOptions(value, port, model, apiKey, maxBodyBytes);
+        return new ServerOptions(value, port, model, apiKey, corsOrigins, maxBodyBytes);
     }
 
     public ServerOptions withPort(int value) {
-        return new ServerOptions(host, value, model, apiKey, maxBodyBytes);
+        return new ServerOptions(host, value, model, apiKey, corsOrigins, maxBodyBytes);
+    }
+
+    public ServerOptions withModel(String value) {
+        return new ServerOptions(host, port, value, apiKey, corsOrigins, maxBodyBytes);
     }
 
     public ServerOptions withApiKey(String value) {
-        return new ServerOptions(host, port, model, Optional.of(value), maxBodyBytes);
+        return new ServerOptions(host, port, model, Optional.of(value), corsOrigins, maxBodyBytes);
+    }
+
+    public ServerOptions withCorsOrigins(List<String> value) {
+        return new ServerOptions(host, port, model, apiKey, value, maxBodyBytes);
+    }
+
+    public ServerOptions withMaxBodyBytes(long value) {
+        return new ServerOptions(host, port, model, apiKey, corsOrigins, value);
     }
 }
