@@ -209,9 +209,18 @@ public interface Kernels extends AutoCloseable {
      * @param v F32 (N, KV·D)
      * @param firstVisible N rows in [0, r], not falling
      * @param scale usually {@code 1/√D}
+     * @param precision with {@code BF16} a tier may round the factors of products, the probabilities among them
      */
     default void attention(
-            Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, int headSize, int[] firstVisible, float scale) {
+            Tensor y,
+            Tensor logSumExp,
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            int headSize,
+            int[] firstVisible,
+            float scale,
+            ComputePrecision precision) {
         new ReferenceTraining(threads()).attention(y, logSumExp, q, k, v, headSize, firstVisible, scale);
     }
 
@@ -226,6 +235,7 @@ public interface Kernels extends AutoCloseable {
      * @param dy F32 (N, H·D)
      * @param y the forward pass's result
      * @param logSumExp the forward pass's
+     * @param precision with {@code BF16} a tier may round the factors of products
      */
     default void attentionBackward(
             Tensor dq,
@@ -239,7 +249,8 @@ public interface Kernels extends AutoCloseable {
             Tensor logSumExp,
             int headSize,
             int[] firstVisible,
-            float scale) {
+            float scale,
+            ComputePrecision precision) {
         new ReferenceTraining(threads())
                 .attentionBackward(dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale);
     }

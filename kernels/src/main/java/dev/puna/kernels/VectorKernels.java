@@ -562,7 +562,15 @@ public final class VectorKernels implements Kernels {
 
     @Override
     public void attention(
-            Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, int headSize, int[] firstVisible, float scale) {
+            Tensor y,
+            Tensor logSumExp,
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            int headSize,
+            int[] firstVisible,
+            float scale,
+            ComputePrecision precision) {
         training.attention(y, logSumExp, q, k, v, headSize, firstVisible, scale);
     }
 
@@ -579,7 +587,8 @@ public final class VectorKernels implements Kernels {
             Tensor logSumExp,
             int headSize,
             int[] firstVisible,
-            float scale) {
+            float scale,
+            ComputePrecision precision) {
         training.attentionBackward(dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale);
     }
 

@@ -241,7 +241,15 @@ public final class LlamaTraining implements AutoCloseable {
         kernels.rope(a.q(), a.q(), rope, RopePairing.HALVES, batch.positions());
         kernels.rope(a.k(), a.k(), rope, RopePairing.HALVES, batch.positions());
         kernels.attention(
-                a.o(), a.logSumExp(), a.q(), a.k(), a.v(), config.headSize(), batch.firstVisible(), attentionScale());
+                a.o(),
+                a.logSumExp(),
+                a.q(),
+                a.k(),
+                a.v(),
+                config.headSize(),
+                batch.firstVisible(),
+                attentionScale(),
+                precision);
         kernels.matmul(a.x2(), a.o(), w.wo().weight(), precision);
         kernels.add(a.x2(), a.x());
     }
@@ -267,7 +275,8 @@ public final class LlamaTraining implements AutoCloseable {
                 a.logSumExp(),
                 config.headSize(),
                 batch.firstVisible(),
-                attentionScale());
+                attentionScale(),
+                precision);
         kernels.ropeBackward(dk, dk, rope, RopePairing.HALVES, batch.positions());
         kernels.ropeBackward(dq, dq, rope, RopePairing.HALVES, batch.positions());
         linearBackward(dh, dv, a.h1(), w.wv(), g.wv(), false);

@@ -186,8 +186,16 @@ final class X86Kernels implements Kernels {
 
     @Override
     public void attention(
-            Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, int headSize, int[] firstVisible, float scale) {
-        fallback.attention(y, logSumExp, q, k, v, headSize, firstVisible, scale);
+            Tensor y,
+            Tensor logSumExp,
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            int headSize,
+            int[] firstVisible,
+            float scale,
+            ComputePrecision precision) {
+        fallback.attention(y, logSumExp, q, k, v, headSize, firstVisible, scale, precision);
     }
 
     @Override
@@ -203,8 +211,9 @@ final class X86Kernels implements Kernels {
             Tensor logSumExp,
             int headSize,
             int[] firstVisible,
-            float scale) {
-        fallback.attentionBackward(dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale);
+            float scale,
+            ComputePrecision precision) {
+        fallback.attentionBackward(dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale, precision);
     }
 
     @Override
