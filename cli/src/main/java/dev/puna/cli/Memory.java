@@ -28,6 +28,20 @@ record Memory(long totalBytes, long availableBytes) {
         return field(Path.of("/proc/self/status"), "VmRSS:");
     }
 
+    /** The most that this process has held in memory so far; 0 where the system does not say. */
+    static long peakBytes() {
+        return field(Path.of("/proc/self/status"), "VmHWM:");
+    }
+
+    /** Lets {@link #peakBytes} begin again at what is held now, where the system can. */
+    static void forgetPeak() {
+        try {
+            Files.writeString(Path.of("/proc/self/clear_refs"), "5");
+        } catch (IOException e) {
+            return; // the peak stays that of the whole process
+        }
+    }
+
     /** Bytes that this process holds and that are not pages of files; 0 where the system does not say. */
     static long anonymousBytes() {
         return field(Path.of("/proc/self/status"), "RssAnon:");

@@ -5,6 +5,7 @@ import dev.puna.assembler.MeasuredPeaks.Work;
 import dev.puna.kernels.MachinePeaks;
 import dev.puna.tensor.ThreadTeam;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
@@ -68,5 +69,13 @@ record Peaks(int threads, List<Limit> limits) {
                 .mapToDouble(Limit::allThreads)
                 .max()
                 .orElse(0);
+    }
+
+    /** The limit of the largest figure on all threads, among those in this unit whose name begins so. */
+    Limit highest(String work, String unit) {
+        return limits.stream()
+                .filter(limit -> limit.unit().equals(unit) && limit.work().startsWith(work))
+                .max(Comparator.comparingDouble(Limit::allThreads))
+                .orElse(new Limit("no measured", unit, Double.NaN, Double.NaN));
     }
 }

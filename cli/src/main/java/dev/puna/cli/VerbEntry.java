@@ -24,7 +24,8 @@ record VerbEntry(String words, String summary, Function<Terminal, Verb> maker) {
             new VerbEntry("convert", "a model in another format or another type", ConvertVerb::new),
             new VerbEntry("inspect", "what is in a model", InspectVerb::new),
             new VerbEntry("bench kernels", "the kernels beside the peaks of this machine", BenchKernelsVerb::new),
-            new VerbEntry("bench inference", "prefill and decode beside these peaks", BenchInferenceVerb::new));
+            new VerbEntry("bench inference", "prefill and decode beside these peaks", BenchInferenceVerb::new),
+            new VerbEntry("bench training", "a step of training beside these peaks", BenchTrainingVerb::new));
 
     /** {@code [tokenizer, encode]}. */
     List<String> wordList() {

@@ -170,7 +170,8 @@ public record Recipe(
         return parse(Files.readString(file), settings);
     }
 
-    static Recipe parse(String yaml, List<String> settings) throws IOException {
+    /** As {@link #read}, from the text itself. */
+    public static Recipe parse(String yaml, List<String> settings) throws IOException {
         ObjectNode resolved;
         try (InputStream defaults = Recipe.class.getResourceAsStream("recipe-defaults.yaml")) {
             if (defaults == null) {
@@ -343,6 +344,13 @@ public record Recipe(
     /** Rows that go through the model at a time. */
     public int rows() {
         return Math.multiplyExact(batch.microSequences, data.sequenceLength);
+    }
+
+    /** Forward and backward: 6 per parameter in a product, and the causal half of attention. */
+    public double flopsPerToken() {
+        LlamaConfig c = config();
+        double products = c.parameterCount() - (c.tiedHead() ? 0 : (double) c.vocabularySize() * c.width());
+        return 6 * products + 6.0 * c.layerCount() * c.queryWidth() * data.sequenceLength;
     }
 
     /** Bytes that this run needs for its parameters and activations, by what is kept. */

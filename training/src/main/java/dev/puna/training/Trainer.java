@@ -1,6 +1,5 @@
 package dev.puna.training;
 
-import dev.puna.kernels.AdamWStep;
 import dev.puna.kernels.Kernels;
 import dev.puna.model.LlamaConfig;
 import dev.puna.model.LlamaTraining;
@@ -25,22 +24,22 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Trainer implements AutoCloseable {
     private final Recipe recipe;
-    private final Kernels kernels;
     private final LrSchedule schedule;
     private final TrainingBatches batches;
     private final ParameterStore parameters;
     private final LlamaTraining model;
+    private final AdamW optimizer;
     private TrainingState state;
     private OptionalDouble peakFlops = OptionalDouble.empty();
 
     private Trainer(Recipe recipe, Kernels kernels) throws IOException {
         this.recipe = recipe;
-        this.kernels = kernels;
         this.schedule = LrSchedule.of(recipe.schedule(), recipe.steps());
         this.batches = new TrainingBatches(recipe);
         LlamaConfig config = recipe.config();
         this.parameters = new ParameterStore(config);
         this.model = new LlamaTraining(parameters, kernels, recipe.computePrecision(), recipe.kept(), recipe.rows());
+        this.optimizer = new AdamW(recipe.optimizer(), parameters, kernels);
         this.state = TrainingState.beginning();
     }
 
@@ -159,16 +158,12 @@ public final class Trainer implements AutoCloseable {
         for (PackedBatch piece : pieces) {
             loss = loss.plus(model.forwardBackward(piece, 1f / Math.max(1, valid), (float) recipe.zLoss()));
         }
-        double squares = 0;
-        for (ParameterStore.Parameter parameter : parameters.parameters()) {
-            squares += kernels.squaredNorm(parameter.gradient());
-        }
-        double norm = Math.sqrt(squares);
+        double norm = optimizer.gradientNorm();
         double lr = schedule.lr(number);
         long tokens = (long) sequences * recipe.data().sequenceLength();
         Optional<String> divergence = divergence(loss.mean(), norm);
         if (divergence.isEmpty()) {
-            update(norm, lr);
+            optimizer.update(norm, lr, state.updates() + 1);
             List<Double> recent = new ArrayList<>(state.recentLosses());
             recent.add(loss.mean());
             while (recent.size() > recipe.guards().window()) {
@@ -186,7 +181,7 @@ public final class Trainer implements AutoCloseable {
             validation = Optional.of(validate());
         }
         double bytesPerToken = recipe.data().bytesPerToken();
-        double flops = flopsPerToken() * tokens / seconds;
+        double flops = recipe.flopsPerToken() * tokens / seconds;
         return new StepReport(
                 number,
                 loss.mean(),
@@ -201,28 +196,6 @@ public final class Trainer implements AutoCloseable {
                 divergence,
                 validation,
                 bytesPerToken > 0 ? validation.map(v -> v / Math.log(2) / bytesPerToken) : Optional.empty());
-    }
-
-    private void update(double norm, double lr) {
-        Recipe.Optimizer optimizer = recipe.optimizer();
-        double clip = optimizer.clip();
-        double scale = clip > 0 ? Math.min(1, clip / (norm + 1e-6)) : 1;
-        for (ParameterStore.Parameter p : parameters.parameters()) {
-            double decay = optimizer.decays(p.name(), p.isMatrix()) ? optimizer.weightDecay() : 0;
-            kernels.adamW(
-                    p.weight(),
-                    p.firstMoment(),
-                    p.secondMoment(),
-                    p.gradient(),
-                    new AdamWStep(
-                            lr,
-                            optimizer.beta1(),
-                            optimizer.beta2(),
-                            optimizer.epsilon(),
-                            decay,
-                            state.updates() + 1,
-                            scale));
-        }
     }
 
     /** Why this step must not be taken. */
@@ -302,14 +275,6 @@ public final class Trainer implements AutoCloseable {
             loss = loss.plus(model.evaluate(batches.validation(from, piece)));
         }
         return loss.mean();
-    }
-
-    /** Forward and backward: 6 per parameter in a product, and the causal half of attention. */
-    private double flopsPerToken() {
-        LlamaConfig c = recipe.config();
-        double products = c.parameterCount() - (c.tiedHead() ? 0 : (double) c.vocabularySize() * c.width());
-        return 6 * products
-                + 6.0 * c.layerCount() * c.queryWidth() * recipe.data().sequenceLength();
     }
 
     @Override
