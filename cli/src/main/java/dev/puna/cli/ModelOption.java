@@ -77,7 +77,7 @@ final class ModelOption {
 
     /** Opens the model; the caller closes it. */
     Llama open(ComputeOptions compute, CacheOptions cache) throws IOException {
-        return Llama.load(path(), llamaOptions(compute, cache));
+        return Llama.load(path(), llamaOptions(compute, cache).withPrepared(true));
     }
 
     static LlamaOptions llamaOptions(ComputeOptions compute, CacheOptions cache) {

@@ -7,6 +7,7 @@ import dev.puna.model.KvCache;
 import dev.puna.model.LlamaCheckpoint;
 import dev.puna.model.LlamaConfig;
 import dev.puna.model.LlamaModel;
+import dev.puna.model.LlamaWeights;
 import dev.puna.model.TokenBatch;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
@@ -48,6 +49,9 @@ public final class Llama implements AutoCloseable {
     /** Rows of logits that are held at once while scoring. */
     private static final int SCORED_ROWS = 64;
 
+    /** Enough rows for the kernels of batches. */
+    private static final int PREPARED_ROWS = 16;
+
     private static final int[] NOTHING = {};
 
     private final LlamaCheckpoint checkpoint;
@@ -84,11 +88,18 @@ public final class Llama implements AutoCloseable {
      */
     public static Llama load(Path path, LlamaOptions options) throws IOException {
         LlamaCheckpoint checkpoint = LlamaCheckpoint.open(path);
+        if (options.prepared()) {
+            readVocabularyMeanwhile(checkpoint);
+        }
         ThreadTeam threads = new ThreadTeam("puna", options.threads());
         try {
             Kernels kernels = Kernels.open(options.kernels(), threads);
             try {
-                return new Llama(checkpoint, threads, kernels, options);
+                Llama llama = new Llama(checkpoint, threads, kernels, options);
+                if (options.prepared()) {
+                    llama.tryKernels();
+                }
+                return llama;
             } catch (RuntimeException e) {
                 kernels.close();
                 throw e;
@@ -97,6 +108,34 @@ public final class Llama implements AutoCloseable {
             threads.close();
             checkpoint.close();
             throw e;
+        }
+    }
+
+    /** Whoever asks for the vocabulary next waits for this reading, and repeats it to see its error if it fails. */
+    private static void readVocabularyMeanwhile(LlamaCheckpoint checkpoint) {
+        Thread.ofPlatform().daemon().name("puna-vocabulary").start(() -> {
+            try {
+                checkpoint.tokenizer();
+            } catch (ConfigurationException | CorruptFileException _) {
+                return;
+            }
+        });
+    }
+
+    /** Runs a few rows and one through the first layer and the head: what has to be assembled or compiled, is. */
+    private void tryKernels() {
+        LlamaWeights all = checkpoint.weights();
+        LlamaConfig oneLayer = config().withLayerCount(1);
+        LlamaWeights weights = new LlamaWeights(
+                all.pairing(), all.embedding(), all.layers().subList(0, 1), all.finalNorm(), all.head());
+        int[] ids = new int[Math.min(PREPARED_ROWS, config().contextLength())];
+        try (LlamaModel shallow = new LlamaModel(oneLayer, weights, kernels);
+                KvCache keysAndValues = new KvCache(oneLayer, cache.dtype());
+                Activations rows = new Activations(oneLayer, ids.length);
+                Slab slab = new Slab(Slab.bytesFor(DType.F32, 1, config().vocabularySize()))) {
+            keysAndValues.reserve(ids.length);
+            Tensor hidden = shallow.forward(TokenBatch.lastOf(ids, keysAndValues, 0), rows); // (1, C)
+            shallow.logits(slab.allocate(DType.F32, 1, config().vocabularySize()), hidden);
         }
     }
 

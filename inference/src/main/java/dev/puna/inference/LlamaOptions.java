@@ -13,8 +13,10 @@ import java.util.Optional;
  * @param threads how many compute
  * @param kv how keys and values are kept
  * @param chunk tokens of a prompt per forward pass: more need more memory, fewer read the weights more often
+ * @param prepared whether loading also reads the vocabulary, on a thread of its own, and meanwhile tries the kernels on
+ *     one layer, so that the first answer comes sooner; without it both wait until they are needed
  */
-public record LlamaOptions(String kernels, int threads, KvType kv, int chunk) {
+public record LlamaOptions(String kernels, int threads, KvType kv, int chunk, boolean prepared) {
     /** How keys and values are kept. */
     public enum KvType {
         /** F32 for F32 weights, else F16. */
@@ -44,28 +46,33 @@ public record LlamaOptions(String kernels, int threads, KvType kv, int chunk) {
         }
     }
 
-    /** The best tier here (or that which {@code PUNA_KERNELS} names), all processors, chunks of 512. */
+    /** The best tier here (or that which {@code PUNA_KERNELS} names), all processors, chunks of 512, nothing prepared. */
     public static LlamaOptions defaults() {
         return new LlamaOptions(
                 KernelsChoice.requested(Optional.empty(), System.getenv()),
                 Runtime.getRuntime().availableProcessors(),
                 KvType.AUTO,
-                512);
+                512,
+                false);
     }
 
     public LlamaOptions withKernels(String value) {
-        return new LlamaOptions(value, threads, kv, chunk);
+        return new LlamaOptions(value, threads, kv, chunk, prepared);
     }
 
     public LlamaOptions withThreads(int value) {
-        return new LlamaOptions(kernels, value, kv, chunk);
+        return new LlamaOptions(kernels, value, kv, chunk, prepared);
     }
 
     public LlamaOptions withKv(KvType value) {
-        return new LlamaOptions(kernels, threads, value, chunk);
+        return new LlamaOptions(kernels, threads, value, chunk, prepared);
     }
 
     public LlamaOptions withChunk(int value) {
-        return new LlamaOptions(kernels, threads, kv, value);
+        return new LlamaOptions(kernels, threads, kv, value, prepared);
+    }
+
+    public LlamaOptions withPrepared(boolean value) {
+        return new LlamaOptions(kernels, threads, kv, chunk, value);
     }
 }

@@ -39,6 +39,16 @@ class LlamaTest {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"llama-2-gqa", "biases"})
+    void aPreparedModelSaysTheSame(String name) throws IOException {
+        try (Llama llama = Llama.load(GOLDEN.resolve(name), EXACT.withPrepared(true))) {
+            GenerationResult result = llama.generate(ids(name, "prompt"), GREEDY_64);
+            assertThat(result.ids()).isEqualTo(ids(name, "greedy"));
+            assertThat(result.timings().reusedTokens()).isZero();
+        }
+    }
+
+    @ParameterizedTest
     @ValueSource(strings = {"llama-1", "llama-2-gqa", "llama-3", "llama-3.1", "linear-scaling"})
     void scoresAsTransformers(String name) throws IOException {
         try (Llama llama = Llama.load(GOLDEN.resolve(name), EXACT.withChunk(16))) {

@@ -189,6 +189,24 @@ public record LlamaConfig(
                 mlpBias);
     }
 
+    public LlamaConfig withLayerCount(int count) {
+        return new LlamaConfig(
+                vocabularySize,
+                width,
+                count,
+                headCount,
+                kvHeadCount,
+                headSize,
+                feedForwardWidth,
+                contextLength,
+                normEpsilon,
+                ropeBase,
+                ropeScaling,
+                tiedHead,
+                attentionBias,
+                mlpBias);
+    }
+
     public LlamaConfig withContextLength(int length) {
         return new LlamaConfig(
                 vocabularySize,

@@ -157,8 +157,10 @@ public final class ByteLevelTokenizer implements Tokenizer {
         if (added != null) {
             return OptionalInt.of(added.id());
         }
-        byte[] bytes = PrintableBytes.decode(piece);
-        int id = bytes == null ? Vocabulary.NONE : vocabulary.find(bytes);
+        byte[] text = Utf8.bytes(piece);
+        byte[] bytes = new byte[text.length + Words.PADDING];
+        int length = PrintableBytes.decode(text, 0, text.length, bytes, 0);
+        int id = length <= 0 ? Vocabulary.NONE : vocabulary.find(bytes, 0, length);
         return id < 0 ? OptionalInt.empty() : OptionalInt.of(id);
     }
 

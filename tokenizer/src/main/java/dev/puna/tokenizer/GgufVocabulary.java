@@ -116,14 +116,15 @@ public final class GgufVocabulary {
             byte[] name = tokens.get(id);
             TokenKind kind = kind(types[id], id);
             if (kind == TokenKind.NORMAL) {
-                byte[] bytes = PrintableBytes.decode(new String(name, StandardCharsets.UTF_8));
-                if (bytes == null || bytes.length == 0) {
+                byte[] target = builder.room(name.length);
+                int length = PrintableBytes.decode(name, 0, name.length, target, builder.position());
+                if (length <= 0) {
                     throw new ConfigurationException(
                             "tokenizer.ggml.tokens[" + id + "]",
                             new String(name, StandardCharsets.UTF_8),
                             "an ordinary byte-level token is written in GPT-2's characters");
                 }
-                builder.add(bytes, 0, bytes.length, TokenKind.NORMAL);
+                builder.close(length, TokenKind.NORMAL);
             } else {
                 String content = new String(name, StandardCharsets.UTF_8);
                 builder.add(name, 0, name.length, TokenKind.CONTROL);
@@ -146,31 +147,63 @@ public final class GgufVocabulary {
     /** By id where the list of merges makes token after token; else by the list. */
     private static MergeRule rule(Map<String, ?> metadata, Vocabulary vocabulary) {
         List<byte[]> merges = strings(metadata, "tokenizer.ggml.merges");
-        MergeRule.ByPair pairs = new MergeRule.ByPair();
-        boolean ordered = true;
-        int last = -1;
-        for (byte[] merge : merges) {
-            String text = new String(merge, StandardCharsets.UTF_8);
-            int space = text.indexOf(' ');
-            byte[] left = space <= 0 ? null : PrintableBytes.decode(text.substring(0, space));
-            byte[] right = space <= 0 ? null : PrintableBytes.decode(text.substring(space + 1));
-            if (left == null || right == null || right.length == 0) {
-                throw new ConfigurationException("tokenizer.ggml.merges", text, "a merge is two tokens with a space");
-            }
-            byte[] both = Arrays.copyOf(left, left.length + right.length + Words.PADDING);
-            System.arraycopy(right, 0, both, left.length, right.length);
-            int end = left.length + right.length;
+        int[] last = {-1};
+        boolean ordered = everyMerge(merges, (both, _, end, _) -> {
             int merged = vocabulary.find(both, 0, end);
-            int leftId = vocabulary.find(both, 0, left.length);
-            int rightId = vocabulary.find(both, left.length, end);
-            if (merged < 0 || leftId < 0 || rightId < 0) {
-                throw new ConfigurationException("tokenizer.ggml.merges", text, "a merge of unknown tokens");
-            }
-            ordered &= merged >= last;
-            last = merged;
-            pairs.add(leftId, rightId, merged);
+            boolean follows = merged >= last[0];
+            last[0] = merged;
+            return follows;
+        });
+        if (ordered) {
+            return new MergeRule.ById(vocabulary);
         }
-        return ordered ? new MergeRule.ById(vocabulary) : pairs;
+        MergeRule.ByPair pairs = new MergeRule.ByPair();
+        everyMerge(merges, (both, middle, end, text) -> {
+            int merged = vocabulary.find(both, 0, end);
+            int left = vocabulary.find(both, 0, middle);
+            int right = vocabulary.find(both, middle, end);
+            if (merged < 0 || left < 0 || right < 0) {
+                throw new ConfigurationException("tokenizer.ggml.merges", utf8(text), "a merge of unknown tokens");
+            }
+            pairs.add(left, right, merged);
+            return true;
+        });
+        return pairs;
+    }
+
+    private interface MergeVisitor {
+        /** Left is {@code both[0, middle)}, right {@code both[middle, end)}, padded; {@code text} is the file's. */
+        boolean visit(byte[] both, int middle, int end, byte[] text);
+    }
+
+    /** Visits the merges until one answers false; whether none did. */
+    private static boolean everyMerge(List<byte[]> merges, MergeVisitor visitor) {
+        byte[] both = new byte[256];
+        for (byte[] merge : merges) {
+            int space = 0;
+            while (space < merge.length && merge[space] != ' ') {
+                space++;
+            }
+            if (both.length < merge.length + Words.PADDING) {
+                both = new byte[2 * (merge.length + Words.PADDING)];
+            }
+            int middle = PrintableBytes.decode(merge, 0, space, both, 0);
+            int length = space == merge.length || middle <= 0
+                    ? -1
+                    : PrintableBytes.decode(merge, space + 1, merge.length, both, middle);
+            if (length <= 0) {
+                throw new ConfigurationException(
+                        "tokenizer.ggml.merges", utf8(merge), "a merge is two tokens with a space");
+            }
+            if (!visitor.visit(both, middle, middle + length, merge)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static String utf8(byte[] text) {
+        return new String(text, StandardCharsets.UTF_8);
     }
 
     private static TokenKind kind(int type, int id) {

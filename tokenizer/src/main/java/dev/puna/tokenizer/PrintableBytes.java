@@ -1,7 +1,5 @@
 package dev.puna.tokenizer;
 
-import org.jspecify.annotations.Nullable;
-
 /**
  * GPT-2's printable form of bytes: each of the 256 is one character, itself where that is visible in Latin-1, else one
  * from U+0100 on; so a space is {@code Ġ}. {@code tokenizer.json} and GGUF write byte-level tokens this way.
@@ -30,17 +28,30 @@ final class PrintableBytes {
         return new String(characters);
     }
 
-    /** The bytes, or null when a character is none of the 256. */
-    static byte @Nullable [] decode(String text) {
-        byte[] bytes = new byte[text.length()];
-        for (int i = 0; i < bytes.length; i++) {
-            int value = value(text.charAt(i));
-            if (value < 0) {
-                return null;
+    /**
+     * Decodes {@code source[from, to)}, UTF-8, to {@code target} from {@code position} on.
+     *
+     * @return the number of bytes, or -1 when a character is none of the 256
+     */
+    static int decode(byte[] source, int from, int to, byte[] target, int position) {
+        int written = position;
+        int at = from;
+        while (at < to) {
+            int character = source[at];
+            if (character < 0) {
+                if (Utf8.characterLength(source, at, to) != 2) {
+                    return -1;
+                }
+                character = Utf8.codePoint(source, at++);
             }
-            bytes[i] = (byte) value;
+            at++;
+            int value = value(character);
+            if (value < 0) {
+                return -1;
+            }
+            target[written++] = (byte) value;
         }
-        return bytes;
+        return written - position;
     }
 
     /** The byte that a character stands for, or -1. */

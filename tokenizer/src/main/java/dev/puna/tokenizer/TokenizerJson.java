@@ -262,34 +262,12 @@ public final class TokenizerJson {
         private void addPrintable(Vocabulary.Builder builder, byte[] source, int from, int to) {
             byte[] target = builder.room(to - from);
             int position = builder.position();
-            int length = printable(source, from, to, target, position);
+            int length = PrintableBytes.decode(source, from, to, target, position);
             if (length < 0) {
                 String name = new String(source, from, to - from, StandardCharsets.UTF_8);
                 throw new CorruptFileException(path, 0, "byte-level token in GPT-2's characters", name);
             }
             builder.close(length, TokenKind.NORMAL);
-        }
-
-        /** Bytes from GPT-2's characters; their number, or -1 when a character is none of those. */
-        private static int printable(byte[] source, int from, int to, byte[] target, int position) {
-            int written = position;
-            int at = from;
-            while (at < to) {
-                int character = source[at];
-                if (character < 0) {
-                    if (Utf8.characterLength(source, at, to) != 2) {
-                        return -1;
-                    }
-                    character = Utf8.codePoint(source, at++);
-                }
-                at++;
-                int value = PrintableBytes.value(character);
-                if (value < 0) {
-                    return -1;
-                }
-                target[written++] = (byte) value;
-            }
-            return written - position;
         }
 
         private MergeRule rule(Vocabulary vocabulary, MergeOrder order) {
@@ -379,7 +357,7 @@ public final class TokenizerJson {
 
         private static int part(boolean printable, byte[] source, int from, int to, byte[] target, int position) {
             if (printable) {
-                return printable(source, from, to, target, position);
+                return PrintableBytes.decode(source, from, to, target, position);
             }
             int written = position;
             for (int at = from; at < to; at++) {
