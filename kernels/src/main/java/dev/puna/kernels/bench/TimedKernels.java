@@ -169,11 +169,19 @@ public class TimedKernels implements Kernels {
 
     @Override
     public void attention(
-            Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, int headSize, int[] firstVisible, float scale) {
+            Tensor y,
+            Tensor logSumExp,
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            int headSize,
+            int[] firstVisible,
+            float scale,
+            ComputePrecision precision) {
         time(
                 "attention",
                 attentionFlops(q, firstVisible),
-                () -> kernels.attention(y, logSumExp, q, k, v, headSize, firstVisible, scale));
+                () -> kernels.attention(y, logSumExp, q, k, v, headSize, firstVisible, scale, precision));
     }
 
     @Override
@@ -189,11 +197,12 @@ public class TimedKernels implements Kernels {
             Tensor logSumExp,
             int headSize,
             int[] firstVisible,
-            float scale) {
+            float scale,
+            ComputePrecision precision) {
         time(
                 "attentionBackward",
                 2.5 * attentionFlops(q, firstVisible),
-                () -> kernels.attentionBackward(dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale));
+                () -> kernels.attentionBackward(dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale, precision));
     }
 
     /** Scores and values of the visible half. */
