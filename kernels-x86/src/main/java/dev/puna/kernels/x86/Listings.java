@@ -54,6 +54,13 @@ final class Listings {
         kernels.put("rounded-product-amx", () -> AmxFloatTile.code(2, 2));
         kernels.put("add", () -> RowKernels.sum(DType.F32, false));
         kernels.put("swiglu", RowKernels::swiGlu);
+        kernels.put("swiglu-backward", TrainingKernels::swiGluBackward);
+        kernels.put("norm-backward", TrainingKernels::normBackward);
+        kernels.put("rope-backward", RowKernels::ropeBackward);
+        kernels.put("exponentials", TrainingKernels::exponentials);
+        kernels.put("scale", TrainingKernels::scale);
+        kernels.put("adamw", TrainingKernels::adamW);
+        kernels.put("squares", TrainingKernels::squares);
         for (RopePairing pairing : RopePairing.values()) {
             kernels.put("rope-" + pairing.name().toLowerCase(Locale.ROOT), () -> RowKernels.rope(pairing));
         }

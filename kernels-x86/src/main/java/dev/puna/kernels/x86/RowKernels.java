@@ -165,6 +165,15 @@ final class RowKernels {
      * </pre>
      */
     static Code rope(RopePairing pairing) {
+        return rope(pairing, false);
+    }
+
+    /** The same by the opposite angle, for heads in halves: what takes a gradient back. */
+    static Code ropeBackward() {
+        return rope(RopePairing.HALVES, true);
+    }
+
+    private static Code rope(RopePairing pairing, boolean back) {
         return Leaf.of(a -> {
             Label head = a.label("head");
             Vec evens = zmm(30);
@@ -198,8 +207,13 @@ final class RowKernels {
                 }
                 a.vmulps(zmm(4), second, sin);
                 a.vmulps(zmm(5), first, sin);
-                a.vfmsub213ps(first, cos, zmm(4));
-                a.vfmadd213ps(second, cos, zmm(5));
+                if (back) {
+                    a.vfmadd213ps(first, cos, zmm(4));
+                    a.vfmsub213ps(second, cos, zmm(5));
+                } else {
+                    a.vfmsub213ps(first, cos, zmm(4));
+                    a.vfmadd213ps(second, cos, zmm(5));
+                }
                 s.store(a, first, RDX, INDEX);
                 s.store(a, second, R13, INDEX);
             });

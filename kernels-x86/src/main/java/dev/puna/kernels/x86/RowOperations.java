@@ -48,7 +48,7 @@ final class RowOperations {
         return codes.get(new DecodeKey(dtype), () -> RowKernels.decode(dtype));
     }
 
-    private long rowGrain(long width) {
+    private static long rowGrain(long width) {
         return Math.max(1, GRAIN / Math.max(1, width));
     }
 
@@ -131,25 +131,40 @@ final class RowOperations {
         }
         MemorySegment code = codes.get(new RopeKey(pairing), () -> RowKernels.rope(pairing));
         try (Borrowed borrowed = new Borrowed()) {
-            Tensor source = borrowed.input(x);
-            Tensor to = borrowed.output(y);
-            Tensor cos = borrowed.input(table.cos());
-            Tensor sin = borrowed.input(table.sin());
-            workers.inRanges(x.rows(), rowGrain(x.columns()), (arguments, from, end) -> {
-                arguments
-                        .set(RowKernels.PAIRS, table.headSize() / 2)
-                        .set(RowKernels.HEADS, x.columns() / table.headSize());
-                for (long row = from; row < end; row++) {
-                    long angles = positions[(int) row] * cos.rowBytes();
-                    arguments
-                            .set(RowKernels.Y, to.data().address() + row * to.rowBytes())
-                            .set(RowKernels.X, source.data().address() + row * source.rowBytes())
-                            .set(RowKernels.COS, cos.data().address() + angles)
-                            .set(RowKernels.SIN, sin.data().address() + angles)
-                            .call(code);
-                }
-            });
+            rope(
+                    workers,
+                    code,
+                    borrowed.output(y),
+                    borrowed.input(x),
+                    borrowed.input(table.cos()),
+                    borrowed.input(table.sin()),
+                    table.headSize(),
+                    positions);
         }
+    }
+
+    /** Runs {@code code}, a {@link RowKernels#rope}, on every row. */
+    static void rope(
+            Workers workers,
+            MemorySegment code,
+            Tensor y,
+            Tensor x,
+            Tensor cos,
+            Tensor sin,
+            int headSize,
+            int[] positions) {
+        workers.inRanges(x.rows(), rowGrain(x.columns()), (arguments, from, end) -> {
+            arguments.set(RowKernels.PAIRS, headSize / 2).set(RowKernels.HEADS, x.columns() / headSize);
+            for (long row = from; row < end; row++) {
+                long angles = positions[(int) row] * cos.rowBytes();
+                arguments
+                        .set(RowKernels.Y, y.data().address() + row * y.rowBytes())
+                        .set(RowKernels.X, x.data().address() + row * x.rowBytes())
+                        .set(RowKernels.COS, cos.data().address() + angles)
+                        .set(RowKernels.SIN, sin.data().address() + angles)
+                        .call(code);
+            }
+        });
     }
 
     void embedding(Tensor y, Tensor table, int[] ids) {

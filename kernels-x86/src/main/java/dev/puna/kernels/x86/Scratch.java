@@ -12,12 +12,17 @@ final class Scratch implements AutoCloseable {
 
     /** The address of at least {@code bytes} bytes, aligned to a page, valid until the next call. */
     long address(long bytes) {
+        return memory(bytes).address();
+    }
+
+    /** The same as memory of at least that size. */
+    MemorySegment memory(long bytes) {
         if (memory.byteSize() < bytes) {
             arena.close();
             arena = Arena.ofShared();
             memory = arena.allocate(bytes + bytes / 4 + PAGE, PAGE);
         }
-        return memory.address();
+        return memory;
     }
 
     @Override

@@ -25,6 +25,7 @@ final class X86Kernels implements Kernels {
     private final QuantizedMatmul quantized;
     private final FloatMatmul floats;
     private final RowOperations rowOperations;
+    private final TrainingOperations trainingOperations;
     private final Attention attention;
 
     X86Kernels(Kernels fallback, Processor processor) {
@@ -37,6 +38,7 @@ final class X86Kernels implements Kernels {
         CodeCache codes = new CodeCache(arena);
         Workers workers = new Workers(threads, arguments);
         this.rowOperations = new RowOperations(workers, codes);
+        this.trainingOperations = new TrainingOperations(workers, codes);
         this.attention = new Attention(workers, codes, rowOperations);
         this.floats = new FloatMatmul(workers, codes, new Gemm(workers, codes, processor));
         Set<Feature> tiles = Set.of(Feature.AMXTILE, Feature.AMXINT8);
@@ -171,17 +173,32 @@ final class X86Kernels implements Kernels {
 
     @Override
     public void embeddingBackward(Tensor dtable, Tensor dy, int[] ids) {
-        fallback.embeddingBackward(dtable, dy, ids);
+        TrainingArguments.embeddingBackward(dtable, dy, ids);
+        if (TrainingOperations.serves(dtable, dy)) {
+            trainingOperations.embeddingBackward(dtable, dy, ids);
+        } else {
+            fallback.embeddingBackward(dtable, dy, ids);
+        }
     }
 
     @Override
     public void rmsNormBackward(Tensor dx, Tensor dweight, Tensor dy, Tensor x, Tensor weight, float epsilon) {
-        fallback.rmsNormBackward(dx, dweight, dy, x, weight, epsilon);
+        TrainingArguments.rmsNormBackward(dx, dweight, dy, x, weight);
+        if (TrainingOperations.serves(dx, dweight, dy, x, weight)) {
+            trainingOperations.rmsNormBackward(dx, dweight, dy, x, weight, epsilon);
+        } else {
+            fallback.rmsNormBackward(dx, dweight, dy, x, weight, epsilon);
+        }
     }
 
     @Override
     public void ropeBackward(Tensor dx, Tensor dy, RopeTable table, RopePairing pairing, int[] positions) {
-        fallback.ropeBackward(dx, dy, table, pairing, positions);
+        TrainingArguments.ropeBackward(dx, dy, table, pairing, positions);
+        if (pairing == RopePairing.HALVES && TrainingOperations.serves(dx, dy)) {
+            trainingOperations.ropeBackward(dx, dy, table, positions);
+        } else {
+            fallback.ropeBackward(dx, dy, table, pairing, positions);
+        }
     }
 
     @Override
@@ -218,28 +235,44 @@ final class X86Kernels implements Kernels {
 
     @Override
     public void swiGluBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up) {
-        fallback.swiGluBackward(dgate, dup, dy, gate, up);
+        TrainingArguments.swiGluBackward(dgate, dup, dy, gate, up);
+        if (TrainingOperations.serves(dgate, dup, dy, gate, up)) {
+            trainingOperations.swiGluBackward(dgate, dup, dy, gate, up);
+        } else {
+            fallback.swiGluBackward(dgate, dup, dy, gate, up);
+        }
     }
 
     @Override
     public void crossEntropy(Tensor losses, Tensor logSumExp, Tensor logits, int[] targets, float scale, float zLoss) {
-        fallback.crossEntropy(losses, logSumExp, logits, targets, scale, zLoss);
+        TrainingArguments.crossEntropy(losses, logSumExp, logits, targets);
+        if (TrainingOperations.serves(losses, logSumExp, logits)) {
+            trainingOperations.crossEntropy(losses, logSumExp, logits, targets, scale, zLoss);
+        } else {
+            fallback.crossEntropy(losses, logSumExp, logits, targets, scale, zLoss);
+        }
     }
 
     @Override
     public void adamW(Tensor w, Tensor m, Tensor v, Tensor gradient, AdamWStep step) {
-        fallback.adamW(w, m, v, gradient, step);
+        TrainingArguments.adamW(w, m, v, gradient);
+        if (TrainingOperations.serves(w, m, v, gradient)) {
+            trainingOperations.adamW(w, m, v, gradient, step);
+        } else {
+            fallback.adamW(w, m, v, gradient, step);
+        }
     }
 
     @Override
     public double squaredNorm(Tensor x) {
-        return fallback.squaredNorm(x);
+        return TrainingOperations.serves(x) ? trainingOperations.squaredNorm(x) : fallback.squaredNorm(x);
     }
 
     @Override
     public void close() {
         quantized.close();
         floats.close();
+        trainingOperations.close();
         attention.close();
         fallback.close();
         if (arena.scope().isAlive()) {
