@@ -5,6 +5,7 @@ module dev.puna.cli {
     requires dev.puna.inference;
     requires dev.puna.training;
     requires dev.puna.server;
+    requires dev.puna.data;
     requires org.jline;
     requires jdk.unsupported; // by which jline hears signals
     requires tools.jackson.databind;

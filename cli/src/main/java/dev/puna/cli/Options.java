@@ -104,6 +104,13 @@ final class Options {
         return value;
     }
 
+    /** The last arguments, any number of them. */
+    Value<String> arguments(String label, String description) {
+        Value<String> value = new Value<>(List.of(), label, description, text -> text, true);
+        arguments.add(value);
+        return value;
+    }
+
     /** @param names separated by a comma, the one to show last: {@code "-p,--prompt"} */
     Value<Boolean> flag(String names, String description) {
         return option(names, "", description, text -> true, false);
@@ -187,7 +194,9 @@ final class Options {
                 if (next == arguments.size()) {
                     throw new UsageException("unexpected argument '" + word + "'");
                 }
-                arguments.get(next++).add(word);
+                Value<?> argument = arguments.get(next);
+                argument.add(word);
+                next += argument.repeatable ? 0 : 1;
             } else if (word.equals("--")) {
                 onlyArguments = true;
             } else if (word.equals("--help") || word.equals("-h")) {
@@ -236,6 +245,7 @@ final class Options {
         StringBuilder line = new StringBuilder("Usage: puna ").append(verb);
         for (Value<?> argument : arguments) {
             line.append(' ').append(argument.required ? argument.label : "[" + argument.label + "]");
+            line.append(argument.repeatable ? " …" : "");
         }
         for (Value<?> option : options) {
             if (option.required) {

@@ -38,6 +38,14 @@ final class ProgressBar implements AutoCloseable {
         this.unit = unit;
     }
 
+    /** The same, with a count of {@code things} behind: {@code 12 K documents}. */
+    void show(long count, String things, long done, long total) {
+        long now = System.nanoTime();
+        if (now - lastShown >= (terminal.errInteractive() ? REDRAW_NANOS : LINE_NANOS)) {
+            show(Quantity.count(count) + " " + things, done, total);
+        }
+    }
+
     /**
      * So much is done.
      *

@@ -14,6 +14,15 @@ record VerbEntry(String words, String summary, Function<Terminal, Verb> maker) {
     static final List<VerbEntry> ALL = List.of(
             new VerbEntry(
                     "doctor", "what this machine is and can do: processor, kernels, peaks, memory", DoctorVerb::new),
+            new VerbEntry(
+                    "data prepare", "raw dumps to documents, vocabulary and shards, by recipe", DataPrepareVerb::new),
+            new VerbEntry("data filter", "documents through filters", DataFilterVerb::new),
+            new VerbEntry("data dedup", "documents, each once", DataDedupVerb::new),
+            new VerbEntry("data mix", "tokens and epochs of each source of a mixture", DataMixVerb::new),
+            new VerbEntry("data tokenize", "documents to a token shard", DataTokenizeVerb::new),
+            new VerbEntry(
+                    "data show", "what a pipeline did and dropped; what documents and shards hold", DataShowVerb::new),
+            new VerbEntry("tokenizer train", "a vocabulary from text", TokenizerTrainVerb::new),
             new VerbEntry("tokenizer encode", "text to token ids", TokenizerEncodeVerb::new),
             new VerbEntry("tokenizer decode", "token ids to text", TokenizerDecodeVerb::new),
             new VerbEntry("train", "pretrain a LLaMA on token shards, as a recipe says", TrainVerb::new),

@@ -20,6 +20,24 @@ public record Document(String id, String text, String source, Map<String, Object
         meta = Collections.unmodifiableMap(meta);
     }
 
+    /** Bytes of the text in UTF-8; a lone surrogate counts as U+FFFD. */
+    public long utf8Length() {
+        String chars = text;
+        int length = chars.length();
+        long bytes = length;
+        for (int i = 0; i < length; i++) {
+            char c = chars.charAt(i);
+            if (c >= 0x80) {
+                bytes += c < 0x800 ? 1 : 2;
+                if (Character.isHighSurrogate(c) && i + 1 < length && Character.isLowSurrogate(chars.charAt(i + 1))) {
+                    bytes--; // two chars, four bytes
+                    i++;
+                }
+            }
+        }
+        return bytes;
+    }
+
     /** The same document with another text. */
     public Document withText(String newText) {
         return new Document(id, newText, source, meta);

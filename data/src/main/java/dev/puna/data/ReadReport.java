@@ -17,7 +17,7 @@ public final class ReadReport {
 
     private final LongAdder bytes = new LongAdder();
     private final LongAdder documents = new LongAdder();
-    private final LongAdder textChars = new LongAdder();
+    private final LongAdder textBytes = new LongAdder();
     private final Map<String, Long> skipped = new TreeMap<>();
     private final List<BrokenRecord> broken = new ArrayList<>();
     private long brokenCount;
@@ -32,7 +32,7 @@ public final class ReadReport {
 
     public void addDocument(Document document) {
         documents.increment();
-        textChars.add(document.text().length());
+        textBytes.add(document.utf8Length());
     }
 
     /** One record was well formed but is not wanted; {@code reason} is a short constant phrase. */
@@ -63,8 +63,8 @@ public final class ReadReport {
         return documents.sum();
     }
 
-    public long textChars() {
-        return textChars.sum();
+    public long textBytes() {
+        return textBytes.sum();
     }
 
     public long brokenCount() {
@@ -91,7 +91,7 @@ public final class ReadReport {
     public void add(ReadReport other) {
         bytes.add(other.bytes());
         documents.add(other.documents());
-        textChars.add(other.textChars());
+        textBytes.add(other.textBytes());
         other.skipped().forEach(this::skip);
         List<BrokenRecord> theirs = other.broken();
         long more = other.brokenCount();

@@ -62,7 +62,7 @@ public final class SourceBenchmark {
                         seconds,
                         bytes / 1e6 / seconds,
                         report.documents(),
-                        report.textChars() / 1e6,
+                        report.textBytes() / 1e6,
                         report.brokenCount());
             }
         }

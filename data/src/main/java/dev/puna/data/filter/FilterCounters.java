@@ -26,8 +26,8 @@ public final class FilterCounters {
     private final Map<String, List<Example>> examples = new LinkedHashMap<>();
     private long in;
     private long out;
-    private long charsIn;
-    private long charsOut;
+    private long bytesIn;
+    private long bytesOut;
 
     public FilterCounters(String name) {
         this.name = name;
@@ -35,31 +35,31 @@ public final class FilterCounters {
 
     /** Applies the filter and counts; the document to go on with, or null. */
     public @org.jspecify.annotations.Nullable Document apply(DocumentFilter filter, Document document) {
-        Verdict verdict = filter.apply(document);
-        return switch (verdict) {
+        long bytes = document.utf8Length();
+        return switch (filter.apply(document)) {
             case Verdict.Keep keep -> {
-                kept(document, keep.document());
-                yield keep.document();
+                Document kept = keep.document();
+                kept(bytes, kept.text() == document.text() ? bytes : kept.utf8Length());
+                yield kept;
             }
             case Verdict.Drop drop -> {
-                dropped(document, drop);
+                dropped(document, drop, bytes);
                 yield null;
             }
         };
     }
 
-    /** Counts a document that stays. */
-    public synchronized void kept(Document before, Document after) {
+    /** Counts a document that stays: bytes of its text in UTF-8 before and after. */
+    private synchronized void kept(long before, long after) {
         in++;
         out++;
-        charsIn += before.text().length();
-        charsOut += after.text().length();
+        bytesIn += before;
+        bytesOut += after;
     }
 
-    /** Counts a document that goes. */
-    public synchronized void dropped(Document document, Verdict.Drop drop) {
+    private synchronized void dropped(Document document, Verdict.Drop drop, long bytes) {
         in++;
-        charsIn += document.text().length();
+        bytesIn += bytes;
         dropped.merge(drop.reason(), 1L, Long::sum);
         List<Example> list = examples.computeIfAbsent(drop.reason(), r -> new ArrayList<>());
         if (list.size() < EXAMPLES) {
@@ -71,11 +71,11 @@ public final class FilterCounters {
 
     /** Adds counts that another run or thread has made. */
     public synchronized void add(
-            long moreIn, long moreOut, long moreCharsIn, long moreCharsOut, Map<String, Long> why) {
+            long moreIn, long moreOut, long moreBytesIn, long moreBytesOut, Map<String, Long> why) {
         in += moreIn;
         out += moreOut;
-        charsIn += moreCharsIn;
-        charsOut += moreCharsOut;
+        bytesIn += moreBytesIn;
+        bytesOut += moreBytesOut;
         why.forEach((reason, count) -> dropped.merge(reason, count, Long::sum));
     }
 
@@ -91,12 +91,12 @@ public final class FilterCounters {
         return out;
     }
 
-    public synchronized long charsIn() {
-        return charsIn;
+    public synchronized long bytesIn() {
+        return bytesIn;
     }
 
-    public synchronized long charsOut() {
-        return charsOut;
+    public synchronized long bytesOut() {
+        return bytesOut;
     }
 
     /** How many went, by reason. */

@@ -3,6 +3,7 @@ package dev.puna.data.pipeline;
 import dev.puna.data.BrokenRecord;
 import dev.puna.data.Document;
 import dev.puna.data.JsonlWriter;
+import dev.puna.data.PartPool;
 import dev.puna.data.ReadReport;
 import dev.puna.data.dedup.CorpusDeduplication;
 import dev.puna.data.filter.DocumentFilter;
@@ -13,7 +14,6 @@ import dev.puna.data.source.Split;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -22,13 +22,8 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
-import java.util.concurrent.CancellationException;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -51,7 +46,6 @@ public final class Pipeline {
     private final Path out;
     private final int threads;
     private final Progress progress;
-    private volatile boolean stopped;
 
     /** Prepares a run of the recipe into {@code out} with this many threads. */
     public Pipeline(Recipe recipe, Path out, int threads, Progress progress) {
@@ -86,7 +80,6 @@ public final class Pipeline {
      * @throws ConfigurationException when {@code out} holds the run of another recipe, or a stage is unknown
      */
     public PipelineReport run() throws IOException {
-        stopped = false;
         List<Pass> passes = passes();
         Files.createDirectories(out);
         Path mark = out.resolve("recipe.used");
@@ -104,32 +97,49 @@ public final class Pipeline {
         }
         DocumentSource source = recipe.source();
         Total total = new Total();
-        ExecutorService pool = Executors.newFixedThreadPool(
-                threads, Thread.ofPlatform().daemon().name("data-", 0).factory());
-        try {
+        CorpusDeduplication deciding = null; // of this pass; it has seen all documents in the pass before
+        try (PartPool pool = new PartPool(threads)) {
             for (int p = 0; p < passes.size(); p++) {
                 Pass pass = passes.get(p);
                 boolean last = p == passes.size() - 1;
-                Path folder = last ? out.resolve("documents") : out.resolve("pass-" + p);
+                Path folder = folder(p, last);
                 Files.createDirectories(folder);
-                try (Deciding deciding = decide(pass, p, passes.size(), source, parts, folder, pool)) {
-                    runPass(pass, p, passes.size(), source, parts, folder, deciding, pool);
+                CorpusDeduplication next = null;
+                if (!last && !complete(folder(p + 1, p + 2 == passes.size()), parts.size())) {
+                    Path temporary = out.resolve("dedup-" + (p + 1));
+                    delete(temporary);
+                    Files.createDirectories(temporary);
+                    next = Objects.requireNonNull(passes.get(p + 1).deduplication())
+                            .maker()
+                            .make(temporary);
+                }
+                try {
+                    runPass(pass, p, passes.size(), source, parts, folder, deciding, next, pool);
+                    if (next != null) {
+                        next.decide(out.resolve("dedup-" + (p + 1)).resolve("decided.bin"));
+                    }
+                } finally {
+                    if (deciding != null) {
+                        deciding.close();
+                        delete(out.resolve("dedup-" + p));
+                    }
+                    deciding = next;
                 }
                 total.collect(pass, p, folder, parts.size());
-                List<Split> next = new ArrayList<>();
+                List<Split> written = new ArrayList<>();
                 for (int i = 0; i < parts.size(); i++) {
-                    next.add(Split.whole(folder.resolve(partName(i) + ".jsonl.zst")));
+                    written.add(Split.whole(folder.resolve(partName(i) + ".jsonl.zst")));
                 }
-                parts = next;
+                parts = written;
                 source = new JsonlSource("unknown");
             }
         } finally {
-            stopped = true;
-            pool.shutdown();
-            awaitEnd(pool);
+            if (deciding != null) {
+                deciding.close();
+            }
         }
         PipelineReport report =
-                total.report(recipe.name(), parts.stream().map(Split::path).toList());
+                total.report(recipe.name(), parts.stream().map(Split::path).toList(), heldOut(parts.size()));
         Files.writeString(out.resolve("report.txt"), report.table());
         report.plot(out.resolve("report.png"));
         for (int p = 0; p < passes.size() - 1; p++) {
@@ -162,56 +172,29 @@ public final class Pipeline {
         return String.format(java.util.Locale.ROOT, "part-%05d", part);
     }
 
-    private static boolean complete(Path folder, int part) {
+    private Path folder(int pass, boolean last) {
+        return last ? out.resolve("documents") : out.resolve("pass-" + pass);
+    }
+
+    private List<Path> heldOut(int parts) {
+        List<Path> files = new ArrayList<>();
+        for (int i = 0; recipe.heldOut() != null && i < parts; i++) {
+            files.add(out.resolve("held-out").resolve(partName(i) + ".jsonl.zst"));
+        }
+        return files;
+    }
+
+    private static boolean partComplete(Path folder, int part) {
         return Files.exists(folder.resolve(partName(part) + ".json"));
     }
 
-    /** What a deduplication decided, for as long as its pass lasts. */
-    private record Deciding(@Nullable CorpusDeduplication deduplication, Path folder) implements AutoCloseable {
-        @Override
-        public void close() throws IOException {
-            if (deduplication != null) {
-                deduplication.close();
-                delete(folder);
+    private static boolean complete(Path folder, int parts) {
+        for (int i = 0; i < parts; i++) {
+            if (!partComplete(folder, i)) {
+                return false;
             }
         }
-    }
-
-    private Deciding decide(
-            Pass pass,
-            int number,
-            int passes,
-            DocumentSource source,
-            List<Split> parts,
-            Path folder,
-            ExecutorService pool)
-            throws IOException {
-        Path temporary = out.resolve("dedup-" + number);
-        Stage.Deduplication wanted = pass.deduplication();
-        boolean done = true;
-        for (int i = 0; i < parts.size(); i++) {
-            done &= complete(folder, i);
-        }
-        if (wanted == null || done) {
-            return new Deciding(null, temporary);
-        }
-        delete(temporary);
-        Files.createDirectories(temporary);
-        CorpusDeduplication deduplication = wanted.maker().make(temporary);
-        ReadReport report = new ReadReport();
-        long totalBytes = bytes(parts);
-        forEachPart(parts, pool, part -> {
-            long[] index = new long[1];
-            source.read(
-                    parts.get(part),
-                    document -> {
-                        deduplication.look(document, ordinal(part, index[0]++));
-                        tell("looking for duplicates: " + wanted.name(), number, passes, report, totalBytes);
-                    },
-                    report);
-        });
-        deduplication.decide(temporary.resolve("decided.bin"));
-        return new Deciding(deduplication, temporary);
+        return true;
     }
 
     private static long ordinal(int part, long index) {
@@ -225,13 +208,19 @@ public final class Pipeline {
             DocumentSource source,
             List<Split> parts,
             Path folder,
-            Deciding deciding,
-            ExecutorService pool)
+            @Nullable CorpusDeduplication deciding,
+            @Nullable CorpusDeduplication next,
+            PartPool pool)
             throws IOException {
         ReadReport all = new ReadReport();
+        LongAdder documents = new LongAdder();
         long totalBytes = bytes(parts);
-        forEachPart(parts, pool, part -> {
-            if (complete(folder, part)) {
+        pool.forEach(parts.size(), part -> {
+            Path target = folder.resolve(partName(part) + ".jsonl.zst");
+            if (partComplete(folder, part)) {
+                if (next != null) {
+                    look(target, part, next, pool);
+                }
                 return;
             }
             List<FilterCounters> counters = new ArrayList<>();
@@ -241,43 +230,117 @@ public final class Pipeline {
             pass.filters().forEach(f -> counters.add(new FilterCounters(f.name())));
             ReadReport report = new ReadReport();
             String failure = null;
-            Path target = folder.resolve(partName(part) + ".jsonl.zst");
-            JsonlWriter writer = new JsonlWriter(target);
-            try {
-                long[] index = new long[1];
-                LongAdder told = new LongAdder();
+            try (PartOutput output = new PartOutput(target, number == passes - 1, part)) {
+                long[] read = new long[1];
+                long[] told = new long[1];
                 try {
                     source.read(
                             parts.get(part),
                             document -> {
-                                long ordinal = ordinal(part, index[0]++);
+                                long ordinal = ordinal(part, read[0]++);
                                 Document kept = filtered(document, ordinal, pass, deciding, counters);
                                 if (kept != null) {
-                                    writer.accept(kept);
+                                    if (next != null) {
+                                        next.look(kept, ordinal(part, output.documents()));
+                                    }
+                                    output.accept(kept);
                                 }
-                                all.addBytes(report.bytes() - told.sum());
-                                told.add(report.bytes() - told.sum());
-                                all.addDocument(document);
-                                tell(pass.title(), number, passes, all, totalBytes);
+                                long bytes = report.bytes();
+                                all.addBytes(bytes - told[0]);
+                                told[0] = bytes;
+                                documents.increment();
+                                pool.check();
+                                progress.update(
+                                        pass.title(), number + 1, passes, all.bytes(), totalBytes, documents.sum());
                             },
                             report);
                 } catch (CorruptFileException | java.nio.file.FileSystemException e) {
                     failure = String.valueOf(e.getMessage());
                 }
-                writer.close();
-            } finally {
-                writer.abandon();
+                output.complete();
+                writeCounts(folder.resolve(partName(part) + ".json"), report, counters, output, failure);
             }
-            writeCounts(folder.resolve(partName(part) + ".json"), report, counters, failure);
         });
     }
 
+    /** Shows the documents of a part that an earlier run has written to the next pass's deduplication. */
+    private static void look(Path written, int part, CorpusDeduplication next, PartPool pool) throws IOException {
+        long[] index = new long[1];
+        new JsonlSource("unknown")
+                .read(
+                        Split.whole(written),
+                        document -> {
+                            next.look(document, ordinal(part, index[0]++));
+                            pool.check();
+                        },
+                        new ReadReport());
+    }
+
+    /** Where the documents of a part go; nothing is left of it when it is closed before it is complete. */
+    private final class PartOutput implements AutoCloseable {
+        private final JsonlWriter writer;
+        private final @Nullable JsonlWriter heldOut;
+        private final int oneIn;
+        private long heldOutBytes;
+
+        PartOutput(Path target, boolean last, int part) throws IOException {
+            Recipe.HeldOut wanted = last ? recipe.heldOut() : null;
+            writer = new JsonlWriter(target);
+            oneIn = wanted == null ? 0 : wanted.oneIn();
+            heldOut = wanted == null
+                    ? null
+                    : new JsonlWriter(out.resolve("held-out").resolve(partName(part) + ".jsonl.zst"));
+        }
+
+        long documents() {
+            return writer.documents();
+        }
+
+        void accept(Document document) throws IOException {
+            if (heldOut != null && Long.remainderUnsigned(hash(document.text()), oneIn) == 0) {
+                heldOut.accept(document);
+                heldOutBytes += document.utf8Length();
+            } else {
+                writer.accept(document);
+            }
+        }
+
+        /** The same for the same text wherever it stands, so that copies are on one side. */
+        private static long hash(String text) {
+            long h = 0;
+            for (int i = 0; i < text.length(); i++) {
+                h = 31 * h + text.charAt(i);
+            }
+            h = (h ^ (h >>> 32)) * 0x9E3779B97F4A7C15L;
+            return h ^ (h >>> 29);
+        }
+
+        void complete() throws IOException {
+            writer.close();
+            if (heldOut != null) {
+                heldOut.close();
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            writer.abandon();
+            if (heldOut != null) {
+                heldOut.abandon();
+            }
+        }
+    }
+
     private static @Nullable Document filtered(
-            Document document, long ordinal, Pass pass, Deciding deciding, List<FilterCounters> counters) {
+            Document document,
+            long ordinal,
+            Pass pass,
+            @Nullable CorpusDeduplication deciding,
+            List<FilterCounters> counters) {
         Document kept = document;
         int at = 0;
-        if (deciding.deduplication() != null) {
-            kept = counters.get(at++).apply(deciding.deduplication().filter(ordinal), kept);
+        if (deciding != null) {
+            kept = counters.get(at++).apply(deciding.filter(ordinal), kept);
         }
         for (DocumentFilter filter : pass.filters()) {
             if (kept == null) {
@@ -286,63 +349,6 @@ public final class Pipeline {
             kept = counters.get(at++).apply(filter, kept);
         }
         return kept;
-    }
-
-    /** Parts that are being worked on notice at their next document. */
-    private static void awaitEnd(ExecutorService pool) {
-        boolean interrupted = false;
-        while (true) {
-            try {
-                if (pool.awaitTermination(1, TimeUnit.HOURS)) {
-                    break;
-                }
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private void tell(String title, int number, int passes, ReadReport report, long totalBytes) {
-        if (stopped) {
-            throw new CancellationException("the pipeline has been stopped");
-        }
-        progress.update(title, number + 1, passes, report.bytes(), totalBytes, report.documents());
-    }
-
-    @FunctionalInterface
-    private interface PartTask {
-        void run(int part) throws IOException;
-    }
-
-    private void forEachPart(List<Split> parts, ExecutorService pool, PartTask task) throws IOException {
-        List<Future<?>> futures = new ArrayList<>();
-        for (int i = 0; i < parts.size(); i++) {
-            int part = i;
-            futures.add(pool.submit(() -> {
-                task.run(part);
-                return null;
-            }));
-        }
-        try {
-            for (Future<?> future : futures) {
-                future.get();
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new InterruptedIOException("the pipeline was interrupted");
-        } catch (ExecutionException e) {
-            switch (e.getCause()) {
-                case IOException io -> throw io;
-                case RuntimeException r -> throw r;
-                case Error error -> throw error;
-                case null, default -> throw new IllegalStateException(e);
-            }
-        } finally {
-            futures.forEach(f -> f.cancel(false)); // an interrupt would look like a broken file
-        }
     }
 
     private static long bytes(List<Split> parts) throws IOException {
@@ -358,11 +364,12 @@ public final class Pipeline {
     }
 
     private static void writeCounts(
-            Path file, ReadReport report, List<FilterCounters> counters, @Nullable String failure) throws IOException {
+            Path file, ReadReport report, List<FilterCounters> counters, PartOutput output, @Nullable String failure)
+            throws IOException {
         Map<String, Object> root = new LinkedHashMap<>();
         root.put("bytes", report.bytes());
         root.put("documents", report.documents());
-        root.put("chars", report.textChars());
+        root.put("textBytes", report.textBytes());
         root.put("skipped", new TreeMap<>(report.skipped()));
         root.put("brokenCount", report.brokenCount());
         List<Map<String, Object>> broken = new ArrayList<>();
@@ -373,14 +380,17 @@ public final class Pipeline {
         if (failure != null) {
             root.put("failure", failure);
         }
+        if (output.heldOut != null) {
+            root.put("heldOut", Map.of("documents", output.heldOut.documents(), "textBytes", output.heldOutBytes));
+        }
         List<Map<String, Object>> stages = new ArrayList<>();
         for (FilterCounters c : counters) {
             Map<String, Object> stage = new LinkedHashMap<>();
             stage.put("name", c.name());
             stage.put("in", c.in());
             stage.put("out", c.out());
-            stage.put("charsIn", c.charsIn());
-            stage.put("charsOut", c.charsOut());
+            stage.put("bytesIn", c.bytesIn());
+            stage.put("bytesOut", c.bytesOut());
             stage.put("dropped", c.dropped());
             stage.put("show", c.show());
             stages.add(stage);
@@ -395,7 +405,9 @@ public final class Pipeline {
     private static final class Total {
         private long bytes;
         private long documents;
-        private long chars;
+        private long textBytes;
+        private long heldOutDocuments;
+        private long heldOutBytes;
         private long brokenCount;
         private final Map<String, Long> skipped = new TreeMap<>();
         private final List<BrokenRecord> broken = new ArrayList<>();
@@ -417,9 +429,11 @@ public final class Pipeline {
                 if (number == 0) {
                     bytes += root.path("bytes").asLong();
                     documents += root.path("documents").asLong();
-                    chars += root.path("chars").asLong();
+                    textBytes += root.path("textBytes").asLong();
                     addTo(skipped, root.path("skipped"));
                 }
+                heldOutDocuments += root.path("heldOut").path("documents").asLong(0);
+                heldOutBytes += root.path("heldOut").path("textBytes").asLong(0);
                 brokenCount += root.path("brokenCount").asLong();
                 for (JsonNode b : root.path("broken")) {
                     if (broken.size() < ReadReport.KEPT) {
@@ -440,8 +454,8 @@ public final class Pipeline {
                             .add(
                                     stage.path("in").asLong(),
                                     stage.path("out").asLong(),
-                                    stage.path("charsIn").asLong(),
-                                    stage.path("charsOut").asLong(),
+                                    stage.path("bytesIn").asLong(),
+                                    stage.path("bytesOut").asLong(),
                                     dropped);
                 }
             }
@@ -451,9 +465,23 @@ public final class Pipeline {
             counts.properties().forEach(e -> map.merge(e.getKey(), e.getValue().asLong(), Long::sum));
         }
 
-        PipelineReport report(String name, List<Path> outputs) {
+        PipelineReport report(String name, List<Path> outputs, List<Path> heldOut) {
             return new PipelineReport(
-                    name, bytes, documents, chars, skipped, stages, brokenCount, broken, failures, outputs);
+                    name,
+                    bytes,
+                    documents,
+                    textBytes,
+                    skipped,
+                    stages.stream()
+                            .map(s -> new StageCount(s.name(), s.in(), s.out(), s.bytesIn(), s.bytesOut(), s.dropped()))
+                            .toList(),
+                    brokenCount,
+                    broken,
+                    failures,
+                    heldOutDocuments,
+                    heldOutBytes,
+                    outputs,
+                    heldOut);
         }
     }
 

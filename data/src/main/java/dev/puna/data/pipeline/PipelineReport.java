@@ -1,7 +1,6 @@
 package dev.puna.data.pipeline;
 
 import dev.puna.data.BrokenRecord;
-import dev.puna.data.filter.FilterCounters;
 import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -20,31 +19,37 @@ import org.knowm.xchart.CategoryChartBuilder;
  * @param name of the recipe
  * @param inputBytes read from the disk by the source
  * @param documents that the source made
- * @param chars of their texts
+ * @param textBytes of their texts, in UTF-8
  * @param skipped by the source, and why
  * @param stages counters of each stage, in order
  * @param brokenRecords how many records could not be read
  * @param broken the first of them
  * @param brokenFiles files whose rest could not be read, and why
+ * @param heldOutDocuments documents that were set aside
+ * @param heldOutBytes of their texts
  * @param outputs the files with the documents, in order
+ * @param heldOut the files with the documents that were set aside, in order
  */
 public record PipelineReport(
         String name,
         long inputBytes,
         long documents,
-        long chars,
+        long textBytes,
         Map<String, Long> skipped,
-        List<FilterCounters> stages,
+        List<StageCount> stages,
         long brokenRecords,
         List<BrokenRecord> broken,
         List<String> brokenFiles,
-        List<Path> outputs) {
+        long heldOutDocuments,
+        long heldOutBytes,
+        List<Path> outputs,
+        List<Path> heldOut) {
     /** 0 when every record of every file was read, else 1. */
     public int exitStatus() {
         return brokenFiles.isEmpty() && brokenRecords == 0 ? 0 : 1;
     }
 
-    /** The table for people: documents and characters after each stage, and why documents went. */
+    /** The table for people: documents and bytes of text after each stage, and why documents went. */
     public String table() {
         StringBuilder out = new StringBuilder(String.format(
                 Locale.ROOT,
@@ -52,24 +57,33 @@ public record PipelineReport(
                 name,
                 "stage",
                 "documents",
-                "characters",
+                "bytes",
                 "kept",
                 "source",
                 documents,
-                chars,
+                textBytes,
                 "100.0%"));
         skipped.forEach((reason, count) -> out.append(String.format(Locale.ROOT, "    %-24s %12d%n", reason, count)));
-        for (FilterCounters stage : stages) {
+        for (StageCount stage : stages) {
             out.append(String.format(
                     Locale.ROOT,
                     "%-20s %12d %14d %7.1f%%%n",
                     stage.name(),
                     stage.out(),
-                    stage.charsOut(),
-                    100.0 * stage.charsOut() / Math.max(1, chars)));
+                    stage.bytesOut(),
+                    100.0 * stage.bytesOut() / Math.max(1, textBytes)));
             stage.dropped()
                     .forEach((reason, count) ->
                             out.append(String.format(Locale.ROOT, "    %-24s %12d%n", reason, count)));
+        }
+        if (!heldOut.isEmpty()) {
+            out.append(String.format(
+                    Locale.ROOT,
+                    "%-20s %12d %14d %7.1f%%%n",
+                    "  held out of these",
+                    heldOutDocuments,
+                    heldOutBytes,
+                    100.0 * heldOutBytes / Math.max(1, textBytes)));
         }
         if (brokenRecords > 0) {
             out.append(brokenRecords).append(" broken records, the first:\n");
@@ -79,15 +93,15 @@ public record PipelineReport(
         return out.toString();
     }
 
-    /** Draws documents and characters after each stage, as shares of what the source made. */
+    /** Draws documents and bytes after each stage, as shares of what the source made. */
     public void plot(Path png) throws IOException {
         List<String> names = new ArrayList<>(List.of("source"));
         List<Double> documentShares = new ArrayList<>(List.of(100.0));
-        List<Double> charShares = new ArrayList<>(List.of(100.0));
-        for (FilterCounters stage : stages) {
+        List<Double> byteShares = new ArrayList<>(List.of(100.0));
+        for (StageCount stage : stages) {
             names.add(names.contains(stage.name()) ? stage.name() + " " + names.size() : stage.name());
             documentShares.add(100.0 * stage.out() / Math.max(1, documents));
-            charShares.add(100.0 * stage.charsOut() / Math.max(1, chars));
+            byteShares.add(100.0 * stage.bytesOut() / Math.max(1, textBytes));
         }
         CategoryChart chart = new CategoryChartBuilder()
                 .width(900)
@@ -96,7 +110,7 @@ public record PipelineReport(
                 .build();
         chart.getStyler().setXAxisLabelRotation(30).setYAxisMin(0.0).setYAxisMax(100.0);
         chart.addSeries("documents", names, documentShares);
-        chart.addSeries("characters", names, charShares);
+        chart.addSeries("bytes", names, byteShares);
         BufferedImage image = new BufferedImage(chart.getWidth(), chart.getHeight(), BufferedImage.TYPE_INT_RGB);
         Graphics2D graphics = image.createGraphics();
         chart.paint(graphics, chart.getWidth(), chart.getHeight());

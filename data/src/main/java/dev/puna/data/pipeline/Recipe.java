@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
@@ -36,9 +37,13 @@ import tools.jackson.dataformat.yaml.YAMLMapper;
  * stages:
  *   - {kind: gopher-quality}
  *   - {kind: line-dedup, at_least: 2}
+ * held_out: {one_in: 1000}
+ * tokens: {train: byte-level, size: 8000, bos: true, eos: true}
  * </pre>
  *
- * Paths are relative to the recipe's folder.
+ * Paths are relative to the recipe's folder. {@code held_out} sets documents aside, chosen by a hash of their text;
+ * {@code tokens} makes token shards of both parts, with a vocabulary that is trained on the documents
+ * ({@code train: byte-level} or {@code sentencepiece}) or that there is ({@code tokenizer: FILE}). Both may be left out.
  *
  * @param name of the pipeline
  * @param folder of the recipe
@@ -46,6 +51,8 @@ import tools.jackson.dataformat.yaml.YAMLMapper;
  * @param inputs files and folders, in the order in which they count
  * @param memoryBytes for deduplication tables
  * @param stages what happens to documents, as the recipe has it
+ * @param heldOut which documents are set aside, or null for none
+ * @param tokens how documents become tokens, or null when they stay documents
  * @param text the recipe itself
  */
 public record Recipe(
@@ -55,7 +62,43 @@ public record Recipe(
         List<Path> inputs,
         long memoryBytes,
         List<JsonNode> stages,
+        @Nullable HeldOut heldOut,
+        @Nullable Tokens tokens,
         String text) {
+    /**
+     * Which documents are set aside.
+     *
+     * @param oneIn one document in this many
+     */
+    public record HeldOut(int oneIn) {
+        public HeldOut {
+            if (oneIn < 2) {
+                throw new ConfigurationException("held_out.one_in", oneIn, "use at least 2");
+            }
+        }
+    }
+
+    /**
+     * How documents become tokens.
+     *
+     * @param vocabulary with what
+     * @param bos whether each document begins with the token for it
+     * @param eos whether each document ends with the token for it
+     */
+    public record Tokens(Vocabulary vocabulary, boolean bos, boolean eos) {}
+
+    /** Where a vocabulary comes from. */
+    public sealed interface Vocabulary {
+        /** It is trained on the documents. */
+        record Trained(VocabularyTraining training) implements Vocabulary {}
+
+        /** It lies in a file or a folder. */
+        record Opened(Path path) implements Vocabulary {}
+    }
+
+    private static final List<String> FIELDS =
+            List.of("name", "source", "inputs", "memory", "stages", "held_out", "tokens");
+
     public Recipe {
         inputs = List.copyOf(inputs);
         stages = List.copyOf(stages);
@@ -80,6 +123,26 @@ public record Recipe(
             throw new ConfigurationException("recipe", file, "it is not YAML: " + e.getOriginalMessage());
         }
         Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent(), "a recipe is a file in a folder");
+        return of(root, folder, String.valueOf(file.getFileName()), inputs, text);
+    }
+
+    /** A recipe that was written as {@code yaml} somewhere else than in a file; paths are relative to {@code folder}. */
+    public static Recipe of(String yaml, Path folder, List<Path> inputs) throws IOException {
+        return of(new YAMLMapper().readTree(yaml), folder, "pipeline", inputs, yaml);
+    }
+
+    private static Recipe of(JsonNode root, Path folder, String name, List<Path> inputs, String text)
+            throws IOException {
+        for (String field : root.propertyNames()) {
+            if (!FIELDS.contains(field)) {
+                throw new ConfigurationException("recipe", field, "no such field; use one of " + FIELDS);
+            }
+        }
+        for (Path input : inputs) {
+            if (!Files.exists(input)) {
+                throw new ConfigurationException("inputs", input, "there is no such file or folder");
+            }
+        }
         List<Path> found = new ArrayList<>(inputs);
         if (inputs.isEmpty()) {
             for (JsonNode pattern : root.path("inputs")) {
@@ -92,13 +155,27 @@ public record Recipe(
         List<JsonNode> stages = new ArrayList<>();
         root.path("stages").forEach(stages::add);
         return new Recipe(
-                root.path("name").asString(String.valueOf(file.getFileName())),
+                root.path("name").asString(name),
                 folder,
                 source(root.path("source")),
                 found,
                 bytes(root.path("memory").asString("512MB")),
                 stages,
+                root.has("held_out")
+                        ? new HeldOut(root.path("held_out").path("one_in").asInt(0))
+                        : null,
+                root.has("tokens") ? tokens(root.path("tokens"), folder) : null,
                 text + found);
+    }
+
+    private static Tokens tokens(JsonNode node, Path folder) {
+        Vocabulary vocabulary = node.has("tokenizer")
+                ? new Vocabulary.Opened(folder.resolve(node.path("tokenizer").asString("")))
+                : new Vocabulary.Trained(new VocabularyTraining(
+                        VocabularyTraining.Kind.of(node.path("train").asString("")),
+                        node.path("size").asInt(8000)));
+        return new Tokens(
+                vocabulary, node.path("bos").asBoolean(true), node.path("eos").asBoolean(true));
     }
 
     private static List<Path> find(Path folder, String pattern) throws IOException {

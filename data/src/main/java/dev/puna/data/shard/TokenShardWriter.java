@@ -11,6 +11,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.List;
 
 /**
  * Writes one token shard, document by document, in constant memory. Both files appear under their names when
@@ -82,10 +83,7 @@ public final class TokenShardWriter implements AutoCloseable {
             at += count;
         }
         int length = to - from;
-        lengthsOut.write(length >>> 24);
-        lengthsOut.write(length >>> 16);
-        lengthsOut.write(length >>> 8);
-        lengthsOut.write(length);
+        length(length);
         documents++;
         tokens += length;
     }
@@ -150,6 +148,45 @@ public final class TokenShardWriter implements AutoCloseable {
         Files.delete(lengthsPartial);
         Files.move(binPartial, bin, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
         Files.move(idxPartial, idx, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /**
+     * Joins shards of the same vocabulary into one; the parts stay.
+     *
+     * @param parts prefixes, in the order of their documents
+     */
+    public static void join(List<Path> parts, Path prefix, int vocabularySize) throws IOException {
+        try (TokenShardWriter writer = new TokenShardWriter(prefix, vocabularySize)) {
+            try {
+                for (Path part : parts) {
+                    writer.append(part);
+                }
+            } catch (IOException | RuntimeException e) {
+                writer.abandon();
+                throw e;
+            }
+        }
+    }
+
+    private void append(Path part) throws IOException {
+        try (TokenShard shard = TokenShard.open(part)) {
+            if (shard.bytesPerToken() != bytesPerToken) {
+                throw new ConfigurationException("shard", part, "it is of another vocabulary");
+            }
+            for (long i = 0; i < shard.documentCount(); i++) {
+                length((int) (shard.documentStart(i + 1) - shard.documentStart(i)));
+            }
+            tokens += shard.tokenCount();
+            documents += shard.documentCount();
+        }
+        Files.copy(TokenShard.binOf(part), binOut);
+    }
+
+    private void length(int length) throws IOException {
+        lengthsOut.write(length >>> 24);
+        lengthsOut.write(length >>> 16);
+        lengthsOut.write(length >>> 8);
+        lengthsOut.write(length);
     }
 
     private DataInputStream lengths() throws IOException {

@@ -100,6 +100,8 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
     /** One byte of text for one of the archive, at most, over a whole archive that is not small. */
     private static final int ARCHIVE_RATIO = 200;
 
+    private static final long ARCHIVE_SPLIT_BYTES = 4 << 20;
+
     public GitHubSource {
         if (rules.maxFileBytes() < 1) {
             throw new dev.puna.tensor.ConfigurationException("maxFileBytes", rules.maxFileBytes(), "use at least 1");
@@ -123,9 +125,43 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
         if (Files.isDirectory(path)) {
             readFolder(path, reading);
         } else if (isArchive(path)) {
-            readArchive(path, reading);
+            readArchive(split, reading);
         } else {
             readExport(path, reading);
+        }
+    }
+
+    /** Of an archive, members in the order of their names, of about four megabytes compressed together. */
+    @Override
+    public List<Split> splits(Path path) throws IOException {
+        if (!Files.isRegularFile(path) || !isArchive(path)) {
+            return List.of(Split.whole(path));
+        }
+        List<Split> splits = new ArrayList<>();
+        try (ZipFile zip = open(path)) {
+            long from = 0;
+            long at = 0;
+            for (ZipEntry entry : members(zip)) {
+                at += Math.max(0, entry.getCompressedSize());
+                if (at - from >= ARCHIVE_SPLIT_BYTES) {
+                    splits.add(new Split(path, from, at));
+                    from = at;
+                }
+            }
+            splits.add(splits.isEmpty() ? Split.whole(path) : new Split(path, from, Long.MAX_VALUE));
+        }
+        return splits;
+    }
+
+    private static List<? extends ZipEntry> members(ZipFile zip) {
+        return zip.stream().sorted(Comparator.comparing(ZipEntry::getName)).toList();
+    }
+
+    private static ZipFile open(Path path) throws IOException {
+        try {
+            return new ZipFile(path.toFile());
+        } catch (ZipException | IllegalArgumentException e) {
+            throw new CorruptFileException(path, 0, "a zip archive", String.valueOf(e.getMessage()));
         }
     }
 
@@ -163,10 +199,10 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
         }
     }
 
-    private void readArchive(Path path, Reading reading) throws IOException {
-        try (ZipFile zip = new ZipFile(path.toFile())) {
-            List<? extends ZipEntry> entries =
-                    zip.stream().sorted(Comparator.comparing(ZipEntry::getName)).toList();
+    private void readArchive(Split split, Reading reading) throws IOException {
+        Path path = split.path();
+        try (ZipFile zip = open(path)) {
+            List<? extends ZipEntry> entries = members(zip);
             Map<String, String> licences = new HashMap<>();
             if (!rules.licences().prefixes().isEmpty()) {
                 for (ZipEntry entry : entries) {
@@ -181,9 +217,12 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
             }
             long compressed = Math.max(Files.size(path), 1 << 20);
             long total = 0;
+            long at = 0; // where the member begins, were all compressed members joined in this order
             for (ZipEntry entry : entries) {
                 String name = entry.getName();
-                if (entry.isDirectory()) {
+                long begin = at;
+                at += Math.max(0, entry.getCompressedSize());
+                if (entry.isDirectory() || begin < split.from() || begin >= split.to()) {
                     continue;
                 }
                 reading.report.addBytes(Math.max(0, entry.getCompressedSize()));
@@ -195,7 +234,7 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
                 try {
                     bytes = member(zip, entry, rules.maxFileBytes());
                 } catch (ZipException | java.io.EOFException e) {
-                    reading.report.broken(path, 0, "member " + name + ": " + e.getMessage());
+                    reading.report.broken(path, begin, "member " + name + ": " + e.getMessage());
                     continue;
                 }
                 if (bytes == null) {

@@ -86,7 +86,7 @@ class TokenizeStageTest {
     }
 
     @Test
-    void aFailureLeavesNoShard() throws IOException {
+    void aMissingFileIsRefusedBeforeAnythingIsWritten() throws IOException {
         Path file = folder.resolve("in.jsonl");
         Files.writeString(file, "{\"text\":\"fine\"}\n");
         TokenizeStage stage = new TokenizeStage(tokenizer(), EncodeOptions.TEXT, 2);
@@ -99,6 +99,37 @@ class TokenizeStageTest {
                 .isInstanceOf(IOException.class);
         try (var list = Files.list(folder)) {
             assertThat(list).containsExactly(file);
+        }
+    }
+
+    @Test
+    void aRunThatFailedLeavesNoShardAndGoesOnWithWhatIsMissing() throws IOException {
+        List<Path> files = new ArrayList<>();
+        for (int f = 0; f < 4; f++) {
+            Path file = folder.resolve("in" + f + ".jsonl");
+            Files.writeString(file, ("{\"text\":\"word" + f + "\"}\n").repeat(10));
+            files.add(file);
+        }
+        byte[] broken = {0x1f, (byte) 0x8b, 8, 0};
+        files.add(Files.write(folder.resolve("in4.jsonl.gz"), broken));
+        TokenizeStage stage = new TokenizeStage(tokenizer(), EncodeOptions.TEXT, 1);
+        Path prefix = folder.resolve("out");
+        assertThatThrownBy(() -> stage.run(new JsonlSource("s"), files, prefix, new ReadReport(), (bytes, count) -> {
+                    if (count == 25) {
+                        throw new IllegalStateException("killed");
+                    }
+                }))
+                .hasMessage("killed");
+        assertThat(folder.resolve("out.bin")).doesNotExist();
+        long[] again = new long[1];
+        TokenizeStage.Result result =
+                stage.run(new JsonlSource("s"), files, prefix, new ReadReport(), (bytes, count) -> again[0]++);
+        assertThat(again[0]).isEqualTo(20); // two of the parts were complete
+        assertThat(result.documents()).isEqualTo(40);
+        assertThat(result.brokenFiles()).singleElement().asString().contains("in4.jsonl.gz");
+        assertThat(folder.resolve("out.parts")).doesNotExist();
+        try (TokenShard shard = TokenShard.open(prefix)) {
+            assertThat(stage.tokenizer().decode(shard.document(39))).isEqualTo("word3");
         }
     }
 }
