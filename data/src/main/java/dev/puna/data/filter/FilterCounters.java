@@ -39,7 +39,7 @@ public final class FilterCounters {
         return switch (filter.apply(document)) {
             case Verdict.Keep keep -> {
                 Document kept = keep.document();
-                kept(bytes, kept.text() == document.text() ? bytes : kept.utf8Length());
+                kept(bytes, kept.text().equals(document.text()) ? bytes : kept.utf8Length());
                 yield kept;
             }
             case Verdict.Drop drop -> {
