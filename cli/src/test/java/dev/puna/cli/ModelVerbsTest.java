@@ -54,6 +54,28 @@ final class ModelVerbsTest {
     }
 
     @Test
+    void aForbiddenTokenIsNotSaidAndAFavouredOneIs() {
+        String[] words = {
+            "run", model, "-p", "Hello", "-n", "6", "-t", "0", "--ignore-end", "--json", "--logit-bias", ""
+        };
+        words[words.length - 1] = "260=100";
+        JsonNode favoured =
+                JsonMapper.shared().readTree(Session.of(words).out()).get("ids");
+        assertThat(favoured).hasSize(6).allMatch(id -> id.intValue() == 260);
+        words[words.length - 2] = "--logit-bias=" + favoured.get(0).intValue() + "=-inf";
+        words[words.length - 1] = "--logit-bias=260=100";
+        words[words.length - 2] = "--logit-bias=261=100.5";
+        assertThat(JsonMapper.shared().readTree(Session.of(words).out()).get("ids"))
+                .allMatch(id -> id.intValue() == 261);
+        words[words.length - 1] = "--logit-bias=261=-inf";
+        assertThat(JsonMapper.shared().readTree(Session.of(words).out()).get("ids"))
+                .noneMatch(id -> id.intValue() == 261);
+        words[words.length - 1] = "--logit-bias=261";
+        assertThat(Session.of(words).status()).isEqualTo(2);
+        assertThat(Session.of(words).err()).contains("expected ID=X");
+    }
+
+    @Test
     void scoreHasTheShapeThatScriptsRelyOn() throws IOException {
         Path text = Files.writeString(directory.resolve("text.txt"), "some words");
         Session session = Session.of("score", model, "--file", text.toString(), "--json");

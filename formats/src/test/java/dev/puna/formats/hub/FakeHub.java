@@ -26,21 +26,22 @@ import java.util.stream.Collectors;
  * A hub on this machine that behaves as the real one does, and as badly as a test wants: large files lie on another
  * "host" (the same server by another name), connections are cut, checksums lie.
  */
-final class FakeHub implements AutoCloseable {
+public final class FakeHub implements AutoCloseable {
     static final String COMMIT = "0123456789abcdef0123456789abcdef01234567";
     static final String MODEL = "/meta/tiny";
 
     /** A request as it came in. */
-    record Seen(String method, String host, String path, Optional<String> authorization, Optional<String> range) {}
+    public record Seen(
+            String method, String host, String path, Optional<String> authorization, Optional<String> range) {}
 
     private final HttpServer server;
     private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
-    final Map<String, byte[]> files = new LinkedHashMap<>();
+    public final Map<String, byte[]> files = new LinkedHashMap<>();
     final List<String> extraNames = new ArrayList<>();
-    final List<Seen> seen = Collections.synchronizedList(new ArrayList<>());
+    public final List<Seen> seen = Collections.synchronizedList(new ArrayList<>());
 
     /** Bytes after which the next transfers of a large file break off. */
-    final List<Integer> cuts = Collections.synchronizedList(new ArrayList<>());
+    public final List<Integer> cuts = Collections.synchronizedList(new ArrayList<>());
     /** Status codes for the next requests. */
     final List<Integer> failures = Collections.synchronizedList(new ArrayList<>());
     /** A transfer that says nothing more after its first half. */
@@ -52,14 +53,14 @@ final class FakeHub implements AutoCloseable {
     volatile Optional<String> requiredToken = Optional.empty();
     volatile Optional<String> errorCode = Optional.empty();
 
-    FakeHub() throws IOException {
+    public FakeHub() throws IOException {
         server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.setExecutor(threads);
         server.createContext("/", this::answer);
         server.start();
     }
 
-    URI endpoint() {
+    public URI endpoint() {
         return URI.create("http://127.0.0.1:" + server.getAddress().getPort());
     }
 
