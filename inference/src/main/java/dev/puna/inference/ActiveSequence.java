@@ -51,6 +51,9 @@ final class ActiveSequence {
     RuntimeException failure;
 
     int reused;
+    /** When its last token came; 0 before the first. */
+    long lastTokenNanos;
+
     boolean adopted;
 
     // The step at hand.

@@ -9,13 +9,17 @@ import dev.puna.tokenizer.TokenKind;
 import dev.puna.tokenizer.Tokenizer;
 import dev.puna.tokenizer.template.ChatTemplate;
 import dev.puna.tokenizer.template.StandardTemplate;
+import dev.puna.tokenizer.template.TemplateException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Conversations as the ids that a model was trained to answer: a chat template renders them, and the tokenizer finds the
@@ -56,16 +60,44 @@ public final class ChatPrompt {
         return template;
     }
 
+    /** Whether the template shows the model the functions that it may call. */
+    public boolean showsTools() {
+        List<Map<String, String>> question = List.of(Map.of("role", "user", "content", "?"));
+        Map<String, Object> function = Map.of("name", "f", "description", "", "parameters", Map.of());
+        try {
+            String with = render(question, List.of(Map.of("type", "function", "function", function)));
+            return !with.equals(render(question, null));
+        } catch (TemplateException e) {
+            return false;
+        }
+    }
+
     /** The text of a conversation that waits for the assistant. */
     public String render(List<ChatMessage> messages) {
+        return render(plain(messages), null);
+    }
+
+    /**
+     * The text of a conversation that waits for the assistant.
+     *
+     * @param messages as the template reads them: {@code role}, {@code content}, {@code tool_calls} …
+     * @param tools the functions that the model may call, as the template reads them: {@code type}, {@code function};
+     *     null for none
+     * @throws TemplateException if the template refuses the conversation
+     */
+    public String render(List<? extends Map<String, ?>> messages, @Nullable List<?> tools) {
+        Map<String, String> variables = new HashMap<>();
+        piece(tokenizer.specialTokens().bos(), "bos_token", variables);
+        piece(tokenizer.specialTokens().eos(), "eos_token", variables);
+        return template.render(messages, tools, null, true, variables);
+    }
+
+    private static List<Map<String, String>> plain(List<ChatMessage> messages) {
         List<Map<String, String>> values = new ArrayList<>();
         for (ChatMessage message : messages) {
             values.add(Map.of("role", message.role(), "content", message.content()));
         }
-        Map<String, String> variables = new HashMap<>();
-        piece(tokenizer.specialTokens().bos(), "bos_token", variables);
-        piece(tokenizer.specialTokens().eos(), "eos_token", variables);
-        return template.render(values, null, null, true, variables);
+        return values;
     }
 
     private void piece(OptionalInt id, String name, Map<String, String> variables) {
@@ -74,11 +106,16 @@ public final class ChatPrompt {
 
     /** The ids of a conversation that waits for the assistant. */
     public int[] encode(List<ChatMessage> messages) {
-        String text = render(messages);
+        return encode(plain(messages), null);
+    }
+
+    /** The ids of a conversation that waits for the assistant, as {@link #render(List, List)} writes it. */
+    public int[] encode(List<? extends Map<String, ?>> messages, @Nullable List<?> tools) {
+        String text = render(messages, tools);
         TokenBuffer ids = new TokenBuffer();
         Encoder encoder = tokenizer.encoder();
         int from = 0;
-        for (int cut : cuts(text, messages)) {
+        for (int cut : cuts(text, messages, tools)) {
             encoder.encode(text.substring(from, cut), options(from), ids);
             from = cut;
         }
@@ -91,28 +128,25 @@ public final class ChatPrompt {
     }
 
     /**
-     * Places inside the texts of control tokens that stand in messages: encoded apart, the halves are plain text. They
-     * are found by rendering the conversation once more with marks in their place.
+     * Places inside the texts of control tokens that stand in messages or tools: encoded apart, the halves are plain
+     * text. They are found by rendering the conversation once more with marks in their place.
      */
-    private SortedSet<Integer> cuts(String text, List<ChatMessage> messages) {
+    private SortedSet<Integer> cuts(String text, List<? extends Map<String, ?>> messages, @Nullable List<?> tools) {
         TreeSet<Integer> cuts = new TreeSet<>();
         List<String> control = tokenizer.addedTokens().stream()
                 .filter(token -> tokenizer.kind(token.id()) == TokenKind.CONTROL)
                 .map(AddedToken::content)
                 .filter(content -> content.length() > 1)
                 .toList();
-        List<ChatMessage> marked = new ArrayList<>();
-        for (ChatMessage message : messages) {
-            String content = message.content();
-            for (String token : control) {
-                content = content.replace(token, FIRST + REST.repeat(token.length() - 1));
-            }
-            marked.add(new ChatMessage(message.role(), content));
+        List<Map<String, ?>> marked = new ArrayList<>();
+        for (Map<String, ?> message : messages) {
+            marked.add(markedMap(message, control));
         }
-        if (marked.equals(messages)) {
+        List<?> markedTools = tools == null ? null : (List<?>) marked(tools, control);
+        if (marked.equals(messages) && Objects.equals(tools, markedTools)) {
             return cuts;
         }
-        String rendered = render(marked);
+        String rendered = render(marked, markedTools);
         if (rendered.length() != text.length()) {
             throw new ConfigurationException(
                     "message",
@@ -123,5 +157,33 @@ public final class ChatPrompt {
             cuts.add(at + 1);
         }
         return cuts;
+    }
+
+    /** The value with marks in place of control tokens; roles choose how a template writes a message, and stay. */
+    private static @Nullable Object marked(@Nullable Object value, List<String> control) {
+        return switch (value) {
+            case String text -> {
+                String content = text;
+                for (String token : control) {
+                    content = content.replace(token, FIRST + REST.repeat(token.length() - 1));
+                }
+                yield content;
+            }
+            case List<?> list -> {
+                List<@Nullable Object> all = new ArrayList<>();
+                list.forEach(each -> all.add(marked(each, control)));
+                yield all;
+            }
+            case Map<?, ?> map -> markedMap(map, control);
+            case null, default -> value;
+        };
+    }
+
+    private static Map<String, ?> markedMap(Map<?, ?> map, List<String> control) {
+        Map<String, @Nullable Object> all = new LinkedHashMap<>();
+        map.forEach((key, each) -> all.put(
+                String.valueOf(marked(String.valueOf(key), control)),
+                key.equals("role") && each instanceof String role ? role : marked(each, control)));
+        return all;
     }
 }

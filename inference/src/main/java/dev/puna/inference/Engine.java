@@ -75,6 +75,7 @@ public final class Engine implements AutoCloseable {
     private final WaitingRequests waiting = new WaitingRequests(); // guarded by lock
     private boolean wakened; // guarded by lock
     private boolean draining; // guarded by lock
+    private boolean cancelAll; // guarded by lock
     private boolean closing; // guarded by lock
     private boolean busy; // guarded by lock
     private double requestSeconds = 1; // guarded by lock: a moving average
@@ -100,6 +101,7 @@ public final class Engine implements AutoCloseable {
     private long cancelled;
     private long failed;
     private volatile EngineCounters counters;
+    private volatile EngineObserver observer = EngineObserver.NONE;
 
     private Engine(LlamaCheckpoint checkpoint, ThreadTeam threads, Kernels kernels, EngineOptions options) {
         this.checkpoint = checkpoint;
@@ -200,6 +202,11 @@ public final class Engine implements AutoCloseable {
     /** The ids of a prompt as the model expects it ({@link Llama#encodePrompt}). */
     public int[] encodePrompt(String prompt) {
         return tokenizer().encode(prompt, dev.puna.tokenizer.EncodeOptions.prompt(tokenizer()));
+    }
+
+    /** Tells {@code observer} how the engine works from now on, instead of whom it told before. */
+    public void observe(EngineObserver other) {
+        this.observer = other;
     }
 
     /** The engine as it stood after its last step; the queue as it stands now. */
@@ -372,6 +379,7 @@ public final class Engine implements AutoCloseable {
     private void run() {
         while (true) {
             boolean stop;
+            boolean all;
             List<ActiveRequest> dropped;
             lock.lock();
             try {
@@ -383,14 +391,16 @@ public final class Engine implements AutoCloseable {
                 busy = true;
                 wakened = false;
                 stop = closing;
-                dropped = waiting.take(stop);
+                all = closing || cancelAll;
+                cancelAll = false;
+                dropped = waiting.take(all);
             } finally {
                 lock.unlock();
             }
             for (ActiveRequest request : dropped) {
                 end(request);
             }
-            dropCancelled(stop);
+            dropCancelled(all);
             if (stop) {
                 counters = count(0, 0);
                 return;
@@ -495,6 +505,7 @@ public final class Engine implements AutoCloseable {
                 lock.unlock();
             }
             request.startedNanos = System.nanoTime();
+            observer.begun(request.startedNanos - request.submittedNanos);
             try {
                 createSequences(request);
             } catch (RuntimeException e) {
@@ -752,8 +763,15 @@ public final class Engine implements AutoCloseable {
             if (reached && !request.forked && request.generates()) {
                 if (request.firstTokenNanos == 0) {
                     request.firstTokenNanos = now;
+                    observer.firstToken(now - request.submittedNanos);
                 }
                 fork(request, sequence);
+            }
+            for (int token = 0; token < sequence.accepted; token++) {
+                if (sequence.lastTokenNanos != 0) {
+                    observer.nextToken(now - sequence.lastTokenNanos);
+                }
+                sequence.lastTokenNanos = now;
             }
             sequence.clearStep();
         }
@@ -778,6 +796,7 @@ public final class Engine implements AutoCloseable {
             }
         }
         counters = count(running.size(), rowCount);
+        observer.stepped(rowCount, batch.size());
         for (ActiveRequest request : touched) {
             request.sequences.forEach(ActiveSequence::announce);
         }
@@ -796,6 +815,7 @@ public final class Engine implements AutoCloseable {
                 other.table = first.table.fork(other.promptLength);
                 other.done = other.promptLength;
                 other.reused = first.reused;
+                other.lastTokenNanos = System.nanoTime();
                 insert(other);
             }
             other.clearStep();
@@ -849,6 +869,28 @@ public final class Engine implements AutoCloseable {
                 left = quiet.awaitNanos(left);
             }
             return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Whether it takes no more requests: it is closed, or on the way there. */
+    public boolean isClosed() {
+        lock.lock();
+        try {
+            return closing || draining;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Cancels every request that waits or is computed, as {@link Generation#cancel} does. */
+    public void cancelAll() {
+        lock.lock();
+        try {
+            cancelAll = true;
+            wakened = true;
+            work.signal();
         } finally {
             lock.unlock();
         }

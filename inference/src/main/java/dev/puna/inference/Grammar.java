@@ -45,7 +45,7 @@ public final class Grammar implements TokenConstraint {
         this.rules = rules;
         this.tokenizer = tokenizer;
         this.wordCount = (vocabularySize + 63) / 64;
-        this.trie = new VocabularyTrie(tokenizer, vocabularySize);
+        this.trie = VocabularyTrie.of(tokenizer, vocabularySize);
         this.ends = new long[wordCount];
         for (int id = 0; id < Math.min(vocabularySize, tokenizer.vocabularySize()); id++) {
             if (tokenizer.specialTokens().endsGeneration(id)) {

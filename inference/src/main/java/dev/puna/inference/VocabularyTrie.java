@@ -2,10 +2,16 @@ package dev.puna.inference;
 
 import dev.puna.tokenizer.Tokenizer;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.WeakHashMap;
 
 /** The tokens of a vocabulary by their bytes: tokens that begin alike share a path. Node 0 is the root. */
 final class VocabularyTrie {
     private static final int[] NONE = {};
+
+    /** By vocabulary, as long as somebody uses it. */
+    private static final Map<Tokenizer, Map<Integer, VocabularyTrie>> KNOWN = new WeakHashMap<>();
 
     private int[] firstChild = new int[1024];
     private int[] sibling = new int[1024];
@@ -13,8 +19,16 @@ final class VocabularyTrie {
     private int[][] ids = new int[1024][];
     private int size = 1;
 
+    /** The trie of a vocabulary, made once for all grammars over it. */
+    static VocabularyTrie of(Tokenizer tokenizer, int vocabularySize) {
+        synchronized (KNOWN) {
+            return KNOWN.computeIfAbsent(tokenizer, _ -> new HashMap<>())
+                    .computeIfAbsent(vocabularySize, size -> new VocabularyTrie(tokenizer, size));
+        }
+    }
+
     /** Tokens without bytes, control tokens, are left out. */
-    VocabularyTrie(Tokenizer tokenizer, int vocabularySize) {
+    private VocabularyTrie(Tokenizer tokenizer, int vocabularySize) {
         Arrays.fill(ids, NONE);
         for (int id = 0; id < Math.min(vocabularySize, tokenizer.vocabularySize()); id++) {
             byte[] token = tokenizer.bytes(id);

@@ -1,5 +1,6 @@
 package dev.puna.server;
 
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -9,11 +10,34 @@ import org.jspecify.annotations.Nullable;
 
 /** A JSON object of a request, read strictly: a field of another type, or one that nobody asked for, is refused. */
 final class Body {
+    private final String place;
     private final Map<?, ?> fields;
     private final Set<String> read = new HashSet<>();
 
     Body(Map<?, ?> fields) {
+        this("", fields);
+    }
+
+    private Body(String place, Map<?, ?> fields) {
+        this.place = place;
         this.fields = fields;
+    }
+
+    /** The object {@code value} at a place of a request; {@link #end} it, too. */
+    static Body of(String place, @Nullable Object value) {
+        if (value instanceof Map<?, ?> map) {
+            return new Body(place, map);
+        }
+        throw ApiException.invalid(place, "'" + place + "' must be an object.");
+    }
+
+    /** The name of a field as errors call it: {@code messages[0].role}. */
+    String place(String name) {
+        return place.isEmpty() ? name : place + "." + name;
+    }
+
+    boolean has(String name) {
+        return value(name) != null;
     }
 
     /** Null for what is absent or null. */
@@ -21,6 +45,10 @@ final class Body {
     Object value(String name) {
         read.add(name);
         return fields.get(name);
+    }
+
+    ApiException invalid(String name, String rule) {
+        return ApiException.invalid(place(name), "'" + place(name) + "' must be " + rule + ".");
     }
 
     String text(String name, String otherwise) {
@@ -31,18 +59,25 @@ final class Body {
         if (value instanceof String text) {
             return text;
         }
-        throw ApiException.invalid(name, "'" + name + "' must be a string.");
+        throw invalid(name, "a string");
     }
 
-    boolean flag(String name) {
+    String requiredText(String name) {
+        if (!has(name)) {
+            throw ApiException.invalid(place(name), "'" + place(name) + "' is missing.");
+        }
+        return text(name, "");
+    }
+
+    boolean flag(String name, boolean otherwise) {
         Object value = value(name);
         if (value == null) {
-            return false;
+            return otherwise;
         }
         if (value instanceof Boolean flag) {
             return flag;
         }
-        throw ApiException.invalid(name, "'" + name + "' must be true or false.");
+        throw invalid(name, "true or false");
     }
 
     double number(String name, double otherwise, double least, double most) {
@@ -53,7 +88,7 @@ final class Body {
         if (value instanceof Number number && number.doubleValue() >= least && number.doubleValue() <= most) {
             return number.doubleValue();
         }
-        throw ApiException.invalid(name, "'" + name + "' must be a number between " + least + " and " + most + ".");
+        throw invalid(name, "a number between " + least + " and " + most);
     }
 
     long whole(String name, Supplier<Long> otherwise, long least, long most) {
@@ -66,21 +101,44 @@ final class Body {
                 && ((Number) value).longValue() <= most) {
             return ((Number) value).longValue();
         }
-        throw ApiException.invalid(
-                name, "'" + name + "' must be a whole number between " + least + " and " + most + ".");
+        throw invalid(name, "a whole number between " + least + " and " + most);
     }
 
     int count(String name, int otherwise, int least, int most) {
         return (int) whole(name, () -> (long) otherwise, least, most);
     }
 
+    /** An object, or null for none. */
     @Nullable
-    Map<?, ?> object(String name) {
+    Body object(String name) {
+        Object value = value(name);
+        return value == null ? null : of(place(name), value);
+    }
+
+    /** An object whose fields are somebody else's business, or null for none. */
+    @Nullable
+    Map<?, ?> map(String name) {
         Object value = value(name);
         if (value == null || value instanceof Map) {
             return (Map<?, ?>) value;
         }
-        throw ApiException.invalid(name, "'" + name + "' must be an object.");
+        throw invalid(name, "an object");
+    }
+
+    /** The objects of a list; empty if there is none. */
+    List<Body> objects(String name) {
+        Object value = value(name);
+        if (value == null) {
+            return List.of();
+        }
+        if (!(value instanceof List<?> list)) {
+            throw invalid(name, "a list");
+        }
+        List<Body> all = new ArrayList<>();
+        for (Object each : list) {
+            all.add(of(place(name) + "[" + all.size() + "]", each));
+        }
+        return all;
     }
 
     List<String> texts(String name) {
@@ -90,8 +148,23 @@ final class Body {
             case List<?> list
             when list.stream().allMatch(String.class::isInstance) ->
                 list.stream().map(String.class::cast).toList();
-            default -> throw ApiException.invalid(name, "'" + name + "' must be a string or a list of strings.");
+            default -> throw invalid(name, "a string or a list of strings");
         };
+    }
+
+    /** A field that changes nothing here, whatever it says. */
+    Body without(String... names) {
+        read.addAll(List.of(names));
+        return this;
+    }
+
+    /** A field that may only say what is done anyway. */
+    Body only(String name, Object... values) {
+        Object value = value(name);
+        if (value != null && !List.of(values).contains(value)) {
+            throw ApiException.unsupported(place(name), "only " + Json.text(values[0]) + " is understood.");
+        }
+        return this;
     }
 
     /** Refuses what was not read. */
@@ -99,7 +172,7 @@ final class Body {
         for (Map.Entry<?, ?> field : fields.entrySet()) {
             String name = String.valueOf(field.getKey());
             if (!read.contains(name) && field.getValue() != null) {
-                throw ApiException.unsupported(name);
+                throw ApiException.unsupported(place(name));
             }
         }
     }

@@ -1,73 +1,95 @@
 package dev.puna.server;
 
-import static dev.puna.server.Completions.ordered;
+import static dev.puna.server.Json.object;
 
 import dev.puna.inference.Engine;
-import dev.puna.inference.EngineRequest;
-import dev.puna.inference.EngineResult;
-import dev.puna.inference.Generation;
-import dev.puna.inference.Pooling;
-import dev.puna.inference.Submission;
-import dev.puna.inference.TokenEvent;
+import dev.puna.inference.EngineObserver;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tokenizer.EncodeOptions;
 import dev.puna.tokenizer.template.TemplateException;
+import io.helidon.common.socket.HelidonSocket;
+import io.helidon.http.DirectHandler;
 import io.helidon.http.HeaderNames;
-import io.helidon.http.Status;
+import io.helidon.http.HttpPrologue;
+import io.helidon.webserver.ConnectionContext;
 import io.helidon.webserver.WebServer;
+import io.helidon.webserver.http.DirectHandlers;
 import io.helidon.webserver.http.Handler;
 import io.helidon.webserver.http.HttpRouting;
-import io.helidon.webserver.http.ServerRequest;
-import io.helidon.webserver.http.ServerResponse;
+import io.helidon.webserver.http1.Http1Config;
+import io.helidon.webserver.http1.Http1ConnectionListener;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.ArrayList;
-import java.util.Base64;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
-import java.util.UUID;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.logging.Level;
 import java.util.logging.Logger;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
- * Serves an {@link Engine} over HTTP: {@code /v1/chat/completions}, {@code /v1/completions}, {@code /v1/embeddings},
- * {@code /v1/models} as OpenAI's API has them, and {@code /tokenize}, {@code /detokenize}, {@code /health},
- * {@code /metrics}. Borrows the engine.
+ * Serves an {@link Engine} over HTTP: OpenAI's API at {@code /v1}, Anthropic's at {@code /v1/messages}, Ollama's at
+ * {@code /api}, a page for people at {@code /}, and {@code /tokenize}, {@code /detokenize}, {@code /health},
+ * {@code /metrics}. Borrows the engine, and is its observer.
+ *
+ * <pre>{@code
+ * try (Engine engine = Engine.load(path);
+ *         PunaServer server = PunaServer.start(engine, ServerOptions.of("my-llama"))) {
+ *     System.out.println("listening on " + server.address());
+ *     …
+ * }
+ * }</pre>
  */
 public final class PunaServer implements AutoCloseable {
-    private static final JsonMapper JSON = JsonMapper.builder().build();
-
     private static final Logger LOG_OF_HELIDON = Logger.getLogger("io.helidon");
+    private static final int HEADER_BYTES = 16 << 10;
+    private static final int CONNECTIONS = 4096;
+    private static final Duration IDLE = Duration.ofMinutes(5);
+
+    /** The socket of the connection that the current thread serves. */
+    private static final ThreadLocal<HelidonSocket> SOCKET = new ThreadLocal<>();
 
     private final Engine engine;
     private final ServerOptions options;
-    private final Completions completions;
+    private final ServedModel model;
+    private final OpenAiApi openAi;
+    private final AnthropicApi anthropic;
+    private final OllamaApi ollama;
+    private final WebPage page = new WebPage();
+    private final Guard guard;
     private final Metrics metrics = new Metrics();
-    private final long created = Instant.now().getEpochSecond();
+    private final Deadlines deadlines = new Deadlines();
+
     private final WebServer server;
 
     private PunaServer(Engine engine, ServerOptions options) {
         this.engine = engine;
         this.options = options;
-        this.completions = new Completions(engine, options.model());
+        this.guard = new Guard(options);
+        this.model = new ServedModel(engine, options.model());
+        this.openAi = new OpenAiApi(model);
+        this.anthropic = new AnthropicApi(model);
+        this.ollama = new OllamaApi(model);
         this.server = WebServer.builder()
                 .host(options.host())
                 .port(options.port())
                 .maxPayloadSize(options.maxBodyBytes())
+                .maxTcpConnections(CONNECTIONS)
+                .idleConnectionTimeout(IDLE)
+                .connectionOptions(socketOptions -> socketOptions.readTimeout(Exchange.PATIENCE))
+                .addProtocol(Http1Config.builder()
+                        .maxHeadersSize(HEADER_BYTES)
+                        .addReceiveListener(new Http1ConnectionListener() {
+                            @Override
+                            public void prologue(ConnectionContext context, HttpPrologue prologue) {
+                                SOCKET.set(context.serverSocket());
+                            }
+                        })
+                        .build())
+                .directHandlers(directHandlers())
                 .shutdownHook(false)
+                .shutdownGracePeriod(Duration.ofMillis(500))
                 .routing(this::route)
                 .build();
     }
@@ -75,14 +97,21 @@ public final class PunaServer implements AutoCloseable {
     /**
      * Begins to listen.
      *
-     * @throws ConfigurationException if the model has no tokenizer
+     * @throws ConfigurationException if the model has no tokenizer, or the address cannot be listened on
      */
     public static PunaServer start(Engine engine, ServerOptions options) {
         if (LOG_OF_HELIDON.getLevel() == null) {
             LOG_OF_HELIDON.setLevel(Level.WARNING); // it greets
         }
         PunaServer server = new PunaServer(engine, options);
-        server.server.start();
+        try {
+            server.server.start();
+        } catch (UncheckedIOException | IllegalStateException e) {
+            server.deadlines.close();
+            throw new ConfigurationException(
+                    "port", options.port(), "cannot listen on " + options.host() + ": is another server there?");
+        }
+        engine.observe(server.metrics);
         return server;
     }
 
@@ -105,273 +134,142 @@ public final class PunaServer implements AutoCloseable {
     }
 
     private void route(HttpRouting.Builder routing) {
-        routing.get("/health", handler((request, response) -> send(response, Map.of("status", "ok"))));
+        for (String address : page.addresses()) {
+            routing.get(address, handler(page::send));
+        }
+        routing.get("/health", handler(exchange -> exchange.send(object("status", "ok"))));
         routing.get(
                 "/metrics",
-                handler((request, response) -> response.header(
-                                HeaderNames.CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")
-                        .send(metrics.text(engine.counters()))));
-        routing.get("/v1/models", handler((request, response) -> send(response, models())));
-        routing.post(
-                "/v1/chat/completions",
-                handler((request, response) -> complete(completions.chat(body(request), client(request)), response)));
-        routing.post(
-                "/v1/completions",
-                handler((request, response) ->
-                        complete(completions.completion(body(request), client(request)), response)));
-        routing.post("/v1/embeddings", handler(this::embed));
+                handler(exchange -> exchange.send(
+                        "text/plain; version=0.0.4; charset=utf-8",
+                        metrics.text(engine.counters()).getBytes(StandardCharsets.UTF_8))));
+        routing.get("/v1/models", handler(exchange -> exchange.send(openAi.models())));
+        routing.get(
+                "/v1/models/{name}",
+                handler(exchange -> exchange.send(
+                        openAi.model(exchange.request.path().pathParameters().get("name")))));
+        routing.post("/v1/chat/completions", handler(openAi::chat));
+        routing.post("/v1/completions", handler(openAi::completion));
+        routing.post("/v1/embeddings", handler(openAi::embeddings));
+        routing.post("/v1/messages", handler(anthropic::messages));
+        routing.post("/v1/messages/count_tokens", handler(anthropic::countTokens));
+        routing.get("/api/version", handler(exchange -> exchange.send(ollama.version())));
+        routing.get("/api/tags", handler(exchange -> exchange.send(ollama.tags())));
+        routing.post("/api/chat", handler(ollama::chat));
+        routing.post("/api/generate", handler(ollama::generate));
         routing.post("/tokenize", handler(this::tokenize));
         routing.post("/detokenize", handler(this::detokenize));
-        routing.any(handler((request, response) -> {
+        routing.options(handler(guard::preflight));
+        routing.any(handler(exchange -> {
             throw new ApiException(
                     404, "invalid_request_error", "There is nothing at this address.", null, "not_found");
         }));
     }
 
-    /** What a request does, and what is said when it cannot. */
-    private interface Exchange {
-        void run(ServerRequest request, ServerResponse response) throws InterruptedException;
+    /** What is done with a request. */
+    private interface Action {
+        void run(Exchange exchange) throws InterruptedException, IOException;
     }
 
-    private Handler handler(Exchange exchange) {
+    private Handler handler(Action action) {
         return (request, response) -> {
-            metrics.request();
+            Exchange exchange = new Exchange(request, response, deadlines, SOCKET.get());
+            long start = System.nanoTime();
+            metrics.begun();
             try {
-                requireKey(request);
-                exchange.run(request, response);
+                if (!request.prologue().method().text().equals("OPTIONS")) {
+                    guard.check(exchange);
+                }
+                run(action, exchange);
             } catch (ApiException e) {
-                refuse(response, e);
-            } catch (ConfigurationException e) {
-                refuse(
-                        response,
-                        new ApiException(
-                                400, "invalid_request_error", String.valueOf(e.getMessage()), e.field(), null));
-            } catch (TemplateException e) {
-                refuse(response, ApiException.invalid("messages", String.valueOf(e.getMessage())));
-            } catch (RejectedExecutionException e) {
-                refuse(
-                        response,
-                        new ApiException(429, "rate_limit_error", String.valueOf(e.getMessage()), null, "queue_full"));
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                refuse(response, new ApiException(503, "server_error", "The server is closing.", null, null));
-            } catch (IllegalStateException e) {
-                refuse(response, new ApiException(500, "server_error", String.valueOf(e.getMessage()), null, null));
+                metrics.error();
+                exchange.refuse(e);
+            } finally {
+                metrics.ended(System.nanoTime() - start);
             }
         };
     }
 
-    private void refuse(ServerResponse response, ApiException e) {
-        metrics.error();
-        if (!response.isSent()) {
-            response.status(Status.create(e.status));
-            send(response, e.body());
-        }
-    }
-
-    private static void send(ServerResponse response, Object body) {
-        response.header(HeaderNames.CONTENT_TYPE, "application/json").send(JSON.writeValueAsBytes(body));
-    }
-
-    private void requireKey(ServerRequest request) {
-        if (options.apiKey().isEmpty() || request.path().path().equals("/health")) {
-            return;
-        }
-        byte[] wanted = ("Bearer " + options.apiKey().get()).getBytes(StandardCharsets.UTF_8);
-        byte[] given =
-                request.headers().first(HeaderNames.AUTHORIZATION).orElse("").getBytes(StandardCharsets.UTF_8);
-        if (!MessageDigest.isEqual(wanted, given)) { // takes as long wherever they differ
-            throw new ApiException(
-                    401, "invalid_request_error", "Incorrect API key provided.", null, "invalid_api_key");
-        }
-    }
-
-    /** Waiting clients take turns by key, or by address where there is none. */
-    private static String client(ServerRequest request) {
-        return request.remotePeer().host();
-    }
-
-    private static Body body(ServerRequest request) {
+    /** Runs an action; what goes wrong is a refusal, or nobody is there to be told. */
+    private void run(Action action, Exchange exchange) {
         try {
-            return new Body(JSON.readValue(request.content().as(byte[].class), Map.class));
-        } catch (JacksonException e) {
-            throw new ApiException(
-                    400, "invalid_request_error", "The body is no JSON object: " + e.getOriginalMessage(), null, null);
+            action.run(exchange);
+        } catch (ConfigurationException e) {
+            throw new ApiException(400, "invalid_request_error", String.valueOf(e.getMessage()), e.field(), null);
+        } catch (TemplateException e) {
+            throw ApiException.invalid("messages", String.valueOf(e.getMessage()));
+        } catch (RejectedExecutionException e) {
+            throw ApiException.tooMany(engine.options().queueLimit(), Duration.ofSeconds(1));
+        } catch (CancellationException e) {
+            throw ApiException.closing();
+        } catch (IllegalStateException e) {
+            throw engine.isClosed() ? ApiException.closing() : ApiException.failed(String.valueOf(e.getMessage()));
+        } catch (StackOverflowError e) {
+            throw new ApiException(400, "invalid_request_error", "This is nested too deeply.", null, null);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw ApiException.closing();
+        } catch (Running.AbandonedException | IOException | UncheckedIOException e) {
+            metrics.abandoned();
+            throw new UncheckedIOException(new IOException("the client has gone", e)); // closes the connection
         }
     }
 
-    private Map<String, Object> models() {
-        return Map.of(
-                "object",
-                "list",
-                "data",
-                List.of(ordered("id", options.model(), "object", "model", "created", created, "owned_by", "puna")));
-    }
-
-    private void complete(Completions.Wanted wanted, ServerResponse response) throws InterruptedException {
-        long start = System.nanoTime();
-        String id = (wanted.isChat() ? "chatcmpl-" : "cmpl-") + UUID.randomUUID();
-        List<Generation> generations = new ArrayList<>();
-        try {
-            for (EngineRequest request : wanted.requests()) {
-                switch (engine.submit(request)) {
-                    case Submission.Accepted(Generation generation) -> generations.add(generation);
-                    case Submission.QueueFull(int limit, Duration retryAfter) -> {
-                        response.header(HeaderNames.RETRY_AFTER, String.valueOf(retryAfter.toSeconds()));
-                        throw new ApiException(
-                                429, "rate_limit_error", limit + " requests wait already.", null, "queue_full");
-                    }
-                }
-            }
-            if (wanted.stream()) {
-                stream(wanted, generations.getFirst(), id, response);
-            } else {
-                List<EngineResult> results =
-                        generations.stream().map(Generation::await).toList();
-                send(
-                        response,
-                        completions.answer(wanted, results, id, Instant.now().getEpochSecond()));
-            }
-            metrics.duration((System.nanoTime() - start) * 1e-9);
-        } finally {
-            generations.forEach(Generation::cancel); // nothing to do for those that have ended
-        }
-    }
-
-    private void stream(Completions.Wanted wanted, Generation generation, String id, ServerResponse response)
-            throws InterruptedException {
-        response.header(HeaderNames.CONTENT_TYPE, "text/event-stream");
-        response.header(HeaderNames.CACHE_CONTROL, "no-cache");
-        long now = Instant.now().getEpochSecond();
-        TokenQueue tokens = TokenQueue.of(generation);
-        Set<Integer> begun = new HashSet<>();
-        try (OutputStream out = response.outputStream()) {
-            for (Optional<TokenEvent> next = tokens.next(); next.isPresent(); next = tokens.next()) {
-                TokenEvent event = next.get();
-                boolean first = begun.add(event.choice());
-                if (!first && event.text().isEmpty() && event.finishReason().isEmpty() && !wanted.logprobs()) {
-                    continue;
-                }
-                Object choice = wanted.isChat()
-                        ? ordered(
-                                "index",
-                                event.choice(),
-                                "delta",
-                                first
-                                        ? ordered("role", "assistant", "content", event.text())
-                                        : ordered("content", event.text()),
-                                "logprobs",
-                                wanted.logprobs() ? completions.chatLogprobs(List.of(event.token())) : null,
-                                "finish_reason",
-                                event.finishReason().map(Completions::reason).orElse(null))
-                        : ordered(
-                                "index",
-                                event.choice(),
-                                "text",
-                                event.text(),
-                                "finish_reason",
-                                event.finishReason().map(Completions::reason).orElse(null));
-                write(out, chunk(wanted, id, now, List.of(choice)));
-            }
-            EngineResult result = generation.await();
-            if (wanted.usage()) {
-                Map<String, Object> last = chunk(wanted, id, now, List.of());
-                last.put("usage", completions.usage(List.of(result)));
-                write(out, last);
-            }
-            out.write("data: [DONE]\n\n".getBytes(StandardCharsets.UTF_8));
-        } catch (IOException | UncheckedIOException e) {
-            metrics.error(); // the client has gone; the generation is cancelled on the way out
-        }
-    }
-
-    private Map<String, Object> chunk(Completions.Wanted wanted, String id, long now, List<Object> choices) {
-        return ordered(
-                "id",
-                id,
-                "object",
-                wanted.isChat() ? "chat.completion.chunk" : "text_completion",
-                "created",
-                now,
-                "model",
-                options.model(),
-                "choices",
-                choices);
-    }
-
-    private static void write(OutputStream out, Object event) throws IOException {
-        out.write(("data: " + JSON.writeValueAsString(event) + "\n\n").getBytes(StandardCharsets.UTF_8));
-        out.flush();
-    }
-
-    private void embed(ServerRequest request, ServerResponse response) {
-        Body body = body(request);
-        completions.requireModel(body);
-        List<int[]> inputs = completions.prompts(body.value("input"), "input");
-        String format = body.text("encoding_format", "float");
-        if (!format.equals("float") && !format.equals("base64")) {
-            throw ApiException.invalid("encoding_format", "'encoding_format' must be float or base64.");
-        }
-        Pooling pooling = switch (body.text("pooling", "mean")) {
-            case "mean" -> Pooling.MEAN;
-            case "last" -> Pooling.LAST;
-            default -> throw ApiException.invalid("pooling", "'pooling' must be mean or last.");
+    /** What the HTTP library itself refuses, in the same shape as everything else. */
+    private static DirectHandlers directHandlers() {
+        DirectHandler handler = (request, event, status, headers, message) -> {
+            ApiException e = new ApiException(
+                    status.code(),
+                    status.code() < 500 ? "invalid_request_error" : "server_error",
+                    status.code() < 500 && !message.isBlank() ? message : status.reasonPhrase(),
+                    null,
+                    null);
+            return DirectHandler.TransportResponse.builder()
+                    .status(status)
+                    .headers(headers)
+                    .header(HeaderNames.CONTENT_TYPE, "application/json")
+                    .keepAlive(false)
+                    .entity(Json.bytes(ErrorShape.of(request.path()).body(e)))
+                    .build();
         };
-        body.text("user", "");
-        body.end();
-        List<Object> data = new ArrayList<>();
-        int count = 0;
-        for (int[] input : inputs) {
-            float[] embedding = engine.embed(input, pooling, true);
-            data.add(ordered(
-                    "object",
-                    "embedding",
-                    "index",
-                    data.size(),
-                    "embedding",
-                    format.equals("float") ? embedding : base64(embedding)));
-            count += input.length;
+        DirectHandlers.Builder handlers = DirectHandlers.builder();
+        for (DirectHandler.EventType type : DirectHandler.EventType.values()) {
+            handlers.addHandler(type, handler);
         }
-        send(
-                response,
-                ordered(
-                        "object",
-                        "list",
-                        "data",
-                        data,
-                        "model",
-                        options.model(),
-                        "usage",
-                        Map.of("prompt_tokens", count, "total_tokens", count)));
+        return handlers.build();
     }
 
-    private static String base64(float[] values) {
-        ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * values.length).order(ByteOrder.LITTLE_ENDIAN);
-        for (float value : values) {
-            bytes.putFloat(value);
-        }
-        return Base64.getEncoder().encodeToString(bytes.array());
-    }
-
-    private void tokenize(ServerRequest request, ServerResponse response) {
-        Body body = body(request);
-        String text = body.text("content", "");
-        boolean special = body.flag("add_special");
+    private void tokenize(Exchange exchange) {
+        Body body = exchange.body();
+        String text = body.requiredText("content");
+        boolean special = body.flag("add_special", false);
+        boolean pieces = body.flag("with_pieces", false);
         body.end();
         int[] ids = special ? engine.encodePrompt(text) : engine.tokenizer().encode(text, EncodeOptions.TEXT);
-        send(response, Map.of("tokens", ids));
+        if (!pieces) {
+            exchange.send(object("tokens", ids));
+            return;
+        }
+        exchange.send(object(
+                "tokens",
+                java.util.Arrays.stream(ids)
+                        .mapToObj(id -> object("id", id, "piece", model.name(id)))
+                        .toList()));
     }
 
-    private void detokenize(ServerRequest request, ServerResponse response) {
-        Body body = body(request);
-        List<int[]> ids = completions.prompts(body.value("tokens"), "tokens");
+    private void detokenize(Exchange exchange) {
+        Body body = exchange.body();
+        if (!(body.value("tokens") instanceof List<?> list) || !list.stream().allMatch(Integer.class::isInstance)) {
+            throw body.invalid("tokens", "a list of token ids");
+        }
         body.end();
-        for (int id : ids.getFirst()) {
+        int[] ids = list.stream().mapToInt(id -> (Integer) id).toArray();
+        for (int id : ids) {
             if (id < 0 || id >= engine.tokenizer().vocabularySize()) {
                 throw ApiException.invalid("tokens", "There is no token " + id + ".");
             }
         }
-        send(response, Map.of("content", engine.tokenizer().decode(ids.getFirst())));
+        exchange.send(object("content", engine.tokenizer().decode(ids)));
     }
 
     /**
@@ -380,14 +278,26 @@ public final class PunaServer implements AutoCloseable {
      * @return whether all have finished
      */
     public boolean shutdown(Duration patience) throws InterruptedException {
+        long end = System.nanoTime() + patience.toNanos();
         boolean all = engine.drain(patience);
+        if (!all) {
+            engine.cancelAll();
+        }
+        // What is computed must also be sent.
+        long last = Math.max(end, System.nanoTime() + Duration.ofSeconds(2).toNanos());
+        while (metrics.open() > 0 && System.nanoTime() < last) {
+            Thread.sleep(10);
+        }
+        all &= metrics.open() == 0;
         close();
         return all;
     }
 
-    /** Stops listening; what runs is cut off. {@link Engine#drain} first to let it finish. Idempotent. */
+    /** Stops listening; what runs is cut off. {@link #shutdown} lets it finish. Idempotent. */
     @Override
     public void close() {
+        engine.observe(EngineObserver.NONE);
         server.stop();
+        deadlines.close();
     }
 }

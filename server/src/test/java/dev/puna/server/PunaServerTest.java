@@ -2,19 +2,9 @@ package dev.puna.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.puna.formats.GgufMetadata;
 import dev.puna.inference.Engine;
 import dev.puna.inference.EngineOptions;
 import dev.puna.inference.LlamaOptions;
-import dev.puna.model.LlamaConfig;
-import dev.puna.model.RopeScaling;
-import dev.puna.model.convert.Quantization;
-import dev.puna.model.convert.RandomModel;
-import dev.puna.tokenizer.GgufVocabulary;
-import dev.puna.tokenizer.SentencePieceModel;
-import dev.puna.tokenizer.SentencePieceModel.Piece;
-import dev.puna.tokenizer.TokenKind;
-import dev.puna.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
@@ -23,7 +13,6 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
@@ -50,48 +39,7 @@ class PunaServerTest {
 
     @BeforeAll
     static void start() throws IOException {
-        List<Piece> pieces = new ArrayList<>();
-        pieces.add(new Piece("<unk>", 0, TokenKind.UNKNOWN));
-        pieces.add(new Piece("<s>", 0, TokenKind.CONTROL));
-        pieces.add(new Piece("</s>", 0, TokenKind.CONTROL));
-        for (int b = 0; b < 256; b++) {
-            pieces.add(new Piece(String.format("<0x%02X>", b), 0, TokenKind.BYTE));
-        }
-        for (String piece : List.of("▁a", "he", "▁the", "▁", "a", "h", "e", "t", "é")) {
-            pieces.add(new Piece(piece, -(pieces.size() - 259), TokenKind.NORMAL));
-        }
-        Tokenizer tokenizer = SentencePieceModel.of(pieces, SentencePieceModel.Settings.llama())
-                .tokenizer();
-        LlamaConfig config = new LlamaConfig(
-                tokenizer.vocabularySize(),
-                32,
-                2,
-                2,
-                1,
-                16,
-                32,
-                512,
-                1e-5f,
-                10_000,
-                new RopeScaling.None(),
-                false,
-                false,
-                false);
-        GgufMetadata.Builder metadata = GgufMetadata.builder();
-        GgufVocabulary.write(tokenizer).forEach((key, value) -> {
-            switch (value) {
-                case String text -> metadata.text(key, text);
-                case Boolean truth -> metadata.bool(key, truth);
-                case Long number -> metadata.uint32(key, number);
-                case float[] numbers -> metadata.floats(key, numbers);
-                case int[] numbers -> metadata.ints(key, numbers);
-                case List<?> texts ->
-                    metadata.texts(key, texts.stream().map(String.class::cast).toList());
-                default -> throw new AssertionError(key);
-            }
-        });
-        Path file = directory.resolve("random.gguf");
-        RandomModel.write(file, config, Quantization.F32, 42, metadata.build());
+        Path file = TinyModel.write(directory.resolve("random.gguf"));
         engine = Engine.load(
                 file,
                 EngineOptions.defaults()
@@ -202,7 +150,7 @@ class PunaServerTest {
             quoteCharacter = '`',
             value = {
                 "/v1/completions; {\"prompt\":\"a\",\"suffix\":\"b\"}; 400; suffix",
-                "/v1/chat/completions; {\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"tools\":[{}]}; 400; tools",
+                "/v1/chat/completions; {\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"tools\":[{}]}; 400; tools[0].type",
                 "/v1/completions; {\"prompt\":\"a\",\"temperature\":\"hot\"}; 400; temperature",
                 "/v1/completions; {\"prompt\":\"a\",\"model\":\"other\"}; 404; model",
                 "/v1/completions; {\"prompt\":[99999]}; 400; prompt",

@@ -1,0 +1,156 @@
+package dev.puna.server;
+
+import io.helidon.common.socket.HelidonSocket;
+import io.helidon.http.HeaderNames;
+import io.helidon.http.Status;
+import io.helidon.webserver.http.ServerRequest;
+import io.helidon.webserver.http.ServerResponse;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+
+/** A request and its answer, on the virtual thread of its connection. */
+final class Exchange {
+    /** How long a client may take to send its request, or to take in a part of its answer. */
+    static final Duration PATIENCE = Duration.ofSeconds(60);
+
+    final ServerRequest request;
+    final ServerResponse response;
+    private final Deadlines deadlines;
+    private final @Nullable HelidonSocket socket;
+    private @Nullable OutputStream stream;
+    private boolean watched;
+
+    Exchange(ServerRequest request, ServerResponse response, Deadlines deadlines, @Nullable HelidonSocket socket) {
+        this.request = request;
+        this.response = response;
+        this.deadlines = deadlines;
+        this.socket = socket;
+    }
+
+    String path() {
+        return request.path().path();
+    }
+
+    String header(String name) {
+        return request.headers().first(HeaderNames.create(name)).orElse("");
+    }
+
+    /** Waiting clients take turns by address. */
+    String client() {
+        return request.remotePeer().host();
+    }
+
+    /** The body, a JSON object. */
+    Body body() {
+        byte[] bytes;
+        try (Deadlines.Deadline _ = deadlines.in(PATIENCE)) {
+            bytes = request.content().as(byte[].class);
+        }
+        try {
+            return new Body(Json.readObject(bytes));
+        } catch (JacksonException e) {
+            throw new ApiException(
+                    400, "invalid_request_error", "The body is no JSON object: " + e.getOriginalMessage(), null, null);
+        }
+    }
+
+    /**
+     * Whether the client has gone, as far as the network says. The first look begins to watch, which may delay the next
+     * request of this connection by a tenth of a second; so only answers that take long are watched.
+     */
+    boolean isAbandoned() {
+        if (socket == null) {
+            return false;
+        }
+        if (!watched) {
+            watched = true;
+            socket.idle();
+        }
+        return !socket.isConnected();
+    }
+
+    void send(Object body) {
+        send("application/json", Json.bytes(body));
+    }
+
+    void send(String type, byte[] body) {
+        try (Deadlines.Deadline _ = deadlines.in(PATIENCE)) {
+            response.header(HeaderNames.CONTENT_TYPE, type).send(body);
+        }
+    }
+
+    /** Refuses, or says in the middle of a stream that there will be no more. */
+    void refuse(ApiException e) {
+        Object body = ErrorShape.of(path()).body(e);
+        if (stream != null) {
+            try {
+                write(
+                        ErrorShape.of(path()) == ErrorShape.ANTHROPIC
+                                ? event("error", body)
+                                : ErrorShape.of(path()) == ErrorShape.OLLAMA ? line(body) : event(body));
+            } catch (IOException | UncheckedIOException gone) {
+                return; // nobody listens
+            }
+        } else if (!response.isSent()) {
+            if (e.retryAfter.isPositive()) {
+                response.header(HeaderNames.RETRY_AFTER, String.valueOf(e.retryAfter.toSeconds()));
+            }
+            response.status(Status.create(e.status));
+            send(body);
+        }
+    }
+
+    /** Begins an answer that comes in parts. */
+    void stream(String type) {
+        response.header(HeaderNames.CONTENT_TYPE, type);
+        response.header(HeaderNames.CACHE_CONTROL, "no-cache");
+        stream = response.outputStream();
+    }
+
+    boolean isStreaming() {
+        return stream != null;
+    }
+
+    /** A server-sent event. */
+    static String event(Object data) {
+        return "data: " + Json.text(data) + "\n\n";
+    }
+
+    /** A server-sent event with a name. */
+    static String event(String name, Object data) {
+        return "event: " + name + "\ndata: " + Json.text(data) + "\n\n";
+    }
+
+    /** A line of JSON. */
+    static String line(Object data) {
+        return Json.text(data) + "\n";
+    }
+
+    /**
+     * Sends a part now.
+     *
+     * @throws IOException if the client has gone
+     */
+    void write(String part) throws IOException {
+        OutputStream out = stream;
+        if (out == null) {
+            throw new IllegalStateException("no stream was begun");
+        }
+        try (Deadlines.Deadline _ = deadlines.in(PATIENCE)) {
+            out.write(part.getBytes(StandardCharsets.UTF_8));
+            out.flush();
+        }
+    }
+
+    /** Ends the parts. */
+    void finish() throws IOException {
+        if (stream != null) {
+            stream.close();
+        }
+    }
+}
