@@ -136,7 +136,7 @@ public final class TrainingArguments {
     }
 
     /** Both in the same shape and of a type that training computes in. */
-    static void sameShape(String operation, String a, Tensor first, String b, Tensor second) {
+    public static void sameShape(String operation, String a, Tensor first, String b, Tensor second) {
         plain(operation, a, first);
         if (first.rows() != second.rows() || first.columns() != second.columns()) {
             throw new IllegalArgumentException(

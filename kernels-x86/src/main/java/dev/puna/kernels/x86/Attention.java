@@ -1,55 +1,142 @@
 package dev.puna.kernels.x86;
 
-import dev.puna.assembler.Code;
 import dev.puna.kernels.AttentionSpan;
+import dev.puna.kernels.ComputePrecision;
 import dev.puna.kernels.KvView;
+import dev.puna.kernels.x86.AttentionProduct.Terms;
+import dev.puna.kernels.x86.AttentionStages.Left;
+import dev.puna.kernels.x86.AttentionStages.Plan;
+import dev.puna.kernels.x86.AttentionStages.Right;
+import dev.puna.kernels.x86.Gemm.Unit;
 import dev.puna.tensor.DType;
 import dev.puna.tensor.Shape;
 import dev.puna.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Attention over a cache, on {@link AttentionBlock}. A piece of work is some rows of a span with one key/value head:
- * each block of keys and values is decoded to fp32 once and met by all queries of all those rows.
+ * Attention forward, over caches and over whole sequences. A piece of work is some queries that share a key/value head:
+ *
+ * <pre>
+ * queries · scale · log₂ e as a right factor
+ * for each block of keys that some query sees:
+ *   keys and values as left factors
+ *   for each few panels of queries:
+ *     scores = keys · queries           ({@link AttentionProduct})
+ *     weights = softmax(scores)         ({@link AttentionSoftmax})
+ *     results += valuesᵀ · weights
+ * y = results / totals
+ * </pre>
+ *
+ * Queries stay in their lanes and blocks begin at multiples of a constant: a query's bits depend neither on its
+ * neighbours nor on how queries are cut into calls, pieces and threads.
  */
 final class Attention {
-    /** Queries that share a decoded block: with their results they stay in the second-level cache. */
-    private static final int QUERIES = 192;
+    /** Queries of a piece. */
+    private static final int QUERIES = 1024;
 
-    private static final int KEYS = AttentionBlock.KEYS;
+    /** Panels of queries whose scores exist at a time. */
+    private static final int PANELS = 8;
 
-    private record TileKey(int queries, int headSize) {}
+    private static final int KEYS = AttentionStages.KEYS;
+    private static final int LANES = AttentionStages.LANES;
+    private static final int LINE = AttentionStages.LINE;
 
-    private record AcrossKey(int headSize) {}
+    static final float LOG2_E = (float) (1 / Math.log(2));
 
-    private record BeginKey(int headSize) {}
+    /** Where keys and values come from. */
+    private interface Keys {
+        /** Puts {@code count} of them from position {@code first} on into rows of scratch, {@code row} bytes apart. */
+        void load(ArgumentBlock arguments, int first, int count, long keys, long values, long row);
+    }
 
-    private record EndKey(int headSize) {}
+    /**
+     * Rows {@code from … to} of a sequence with one key/value head. Positions count from where its keys begin.
+     *
+     * @param q address of the first query; the heads of a group follow each other
+     * @param y address of its result
+     * @param position of the first row
+     * @param firstVisible of every row from {@code from} on, or empty if all see from 0
+     * @param logSumExp where it is kept, or null
+     */
+    private record Piece(
+            AttentionStages stages,
+            Keys keys,
+            long q,
+            long y,
+            long rowBytes,
+            int group,
+            int headSize,
+            int rows,
+            int position,
+            int[] firstVisible,
+            @Nullable LogSumExp logSumExp) {
+        int first(int row) {
+            return firstVisible.length == 0 ? 0 : firstVisible[row];
+        }
 
-    /** Rows {@code from … to} of a span whose first row is {@code base} of the batch, with one key/value head. */
-    private record Piece(AttentionSpan span, long pool, int kvHead, long base, int from, int to) {
+        int last(int row) {
+            return position + row;
+        }
+
         /** Blocks of keys that are met. */
         long cost() {
-            return ((long) span.firstPosition() + to + KEYS - 1) / KEYS * (to - from + 8);
+            return ((long) position + rows + KEYS - 1 - first(0)) / KEYS * (rows + 8);
+        }
+    }
+
+    /** A column of (N, H) from some row on, and the next columns of the group. */
+    private record LogSumExp(Tensor tensor, long row, long head) {
+        void set(int query, int group, double value) {
+            tensor.setFloat((row + query / group) * tensor.columns() + head + query % group, (float) value);
         }
     }
 
     private final Workers workers;
     private final CodeCache codes;
     private final RowOperations rows;
+    private final Unit bf16Unit;
     private final Scratch[] scratch;
 
-    Attention(Workers workers, CodeCache codes, RowOperations rows) {
+    Attention(Workers workers, CodeCache codes, RowOperations rows, Unit bf16Unit) {
         this.workers = workers;
         this.codes = codes;
         this.rows = rows;
+        this.bf16Unit = bf16Unit;
         this.scratch = new Scratch[workers.threads().size()];
         for (int i = 0; i < scratch.length; i++) {
             scratch[i] = new Scratch();
         }
+    }
+
+    /**
+     * What multiplies for keys and values of a type: as many bits as they have, and at least bf16's own where that is
+     * what they are kept in.
+     */
+    private AttentionStages stages(DType cache) {
+        return switch (cache) {
+            case BF16 -> new AttentionStages(codes, rows, bf16Unit, 1);
+            case F16, Q8_0 ->
+                bf16Unit == Unit.AMX_BF16
+                        ? new AttentionStages(codes, rows, bf16Unit, 2)
+                        : new AttentionStages(codes, rows, Unit.FMA, 1);
+            default -> new AttentionStages(codes, rows, Unit.FMA, 1);
+        };
+    }
+
+    /** What multiplies in training. */
+    AttentionStages stages(ComputePrecision precision) {
+        return new AttentionStages(
+                codes,
+                rows,
+                switch (precision) {
+                    case F32 -> Unit.FMA;
+                    case BF16 -> bf16Unit;
+                },
+                1);
     }
 
     void attend(Tensor y, Tensor q, List<AttentionSpan> spans, float scale) {
@@ -63,30 +150,11 @@ final class Attention {
             long base = 0;
             for (AttentionSpan span : spans) {
                 if (span.rowCount() > 0) {
-                    cut(pieces, span, pool(borrowed, span.cache()), base, q.columns());
+                    cut(pieces, span, pool(borrowed, span.cache()), queries, results, base);
                 }
                 base += span.rowCount();
             }
-            long total = 0;
-            for (Piece piece : pieces) {
-                total += piece.cost();
-            }
-            long all = total;
-            if (pieces.size() == 1) {
-                attend(0, results, queries, pieces.getFirst(), scale);
-                return;
-            }
-            workers.threads().run((member, size) -> {
-                // A piece belongs to the member into whose share of the whole cost its middle falls.
-                long before = 0;
-                for (Piece piece : pieces) {
-                    long middle = before + piece.cost() / 2;
-                    before += piece.cost();
-                    if (Math.min(middle * size / all, size - 1) == member) {
-                        attend(member, results, queries, piece, scale);
-                    }
-                }
-            });
+            run(pieces, (member, piece) -> attend(member, piece, scale));
         }
     }
 
@@ -97,147 +165,406 @@ final class Attention {
                 .address();
     }
 
-    private static void cut(List<Piece> pieces, AttentionSpan span, long pool, long base, long width) {
+    private void cut(List<Piece> pieces, AttentionSpan span, long pool, Tensor q, Tensor y, long base) {
         KvView cache = span.cache();
-        int group = (int) (width / cache.headSize() / cache.kvHeadCount());
+        int size = cache.headSize();
+        int group = (int) (q.columns() / size / cache.kvHeadCount());
         int together = Math.max(1, QUERIES / group);
         for (int head = 0; head < cache.kvHeadCount(); head++) {
+            int kvHead = head;
+            Keys keys = (arguments, first, count, k, v, row) ->
+                    decode(arguments, cache, pool, kvHead, first, count, k, v, row);
+            long column = (long) head * group * size * Float.BYTES;
             for (int from = 0; from < span.rowCount(); from += together) {
-                pieces.add(new Piece(span, pool, head, base, from, Math.min(from + together, span.rowCount())));
+                long at = (base + from) * q.rowBytes() + column;
+                pieces.add(new Piece(
+                        stages(cache.dtype()),
+                        keys,
+                        q.data().address() + at,
+                        y.data().address() + at,
+                        q.rowBytes(),
+                        group,
+                        size,
+                        Math.min(together, span.rowCount() - from),
+                        span.firstPosition() + from,
+                        new int[0],
+                        null));
             }
         }
     }
 
-    private MemorySegment code(Object key, Supplier<Code> generator) {
-        return codes.get(key, generator);
-    }
-
-    private void attend(int member, Tensor y, Tensor q, Piece piece, float scale) {
-        ArgumentBlock arguments = workers.arguments()[member];
-        KvView cache = piece.span.cache();
-        int headSize = cache.headSize();
-        int group = (int) (q.columns() / headSize / cache.kvHeadCount());
-        int positions = piece.to - piece.from;
-        int queryCount = positions * group;
-        long row = AttentionBlock.padded(headSize) * (long) Float.BYTES;
-        // Scratch, each part a multiple of 64 bytes.
-        long keys = scratch[member].address((3L * KEYS + 2L * queryCount) * row
-                + 2L * roundUp(queryCount)
-                + (AttentionBlock.MAX_QUERIES + 1) * 256L);
-        long across = keys + KEYS * row;
-        long values = across + KEYS * row;
-        long queries = values + KEYS * row;
-        long results = queries + queryCount * row;
-        long maxima = results + queryCount * row;
-        long totals = maxima + roundUp(queryCount);
-        long weights = totals + roundUp(queryCount);
-
-        long first = piece.base + piece.from;
-        long head = (long) piece.kvHead * group * headSize * Float.BYTES;
-        RowOperations.vectors(arguments, positions, group, headSize)
-                .set(RowKernels.TO, queries)
-                .set(RowKernels.FROM, q.data().address() + first * q.rowBytes() + head)
-                .set(RowKernels.TO_INNER, row)
-                .set(RowKernels.TO_OUTER, row * group)
-                .set(RowKernels.FROM_INNER, (long) headSize * Float.BYTES)
-                .set(RowKernels.FROM_OUTER, q.rowBytes())
-                .set(RowKernels.FACTOR, scale)
-                .call(rows.decode(DType.F32));
-        arguments
-                .set(AttentionBlock.RESULT, results)
-                .set(AttentionBlock.MAXIMA, maxima)
-                .set(AttentionBlock.TOTALS, totals)
-                .set(AttentionBlock.COUNT, queryCount)
-                .call(code(new BeginKey(headSize), () -> AttentionBlock.begin(headSize)));
-        int firstVisible = piece.span.firstPosition() + piece.from + 1;
-        int end = firstVisible + positions - 1;
-        for (int block = 0; block < end; block += KEYS) {
-            int count = Math.min(KEYS, end - block);
-            load(arguments, piece, block, count, keys, values, row);
-            arguments
-                    .set(AttentionBlock.FROM, keys)
-                    .set(AttentionBlock.TO, across)
-                    .call(code(new AcrossKey(headSize), () -> AttentionBlock.across(headSize)));
-            arguments
-                    .set(AttentionBlock.KEYS_ACROSS, across)
-                    .set(AttentionBlock.VALUES, values)
-                    .set(AttentionBlock.MAXIMA, maxima)
-                    .set(AttentionBlock.TOTALS, totals)
-                    .set(AttentionBlock.WEIGHTS, weights);
-            // Positions that see part of the block go one by one, those that see all of it together.
-            int position = Math.max(0, block + 1 - firstVisible);
-            for (; position < positions && firstVisible + position - block < KEYS; position++) {
-                int visible = firstVisible + position - block;
-                tiles(arguments, headSize, queries, results, maxima, totals, row, position * group, group, visible);
-            }
-            if (position < positions) {
-                int done = position * group;
-                tiles(arguments, headSize, queries, results, maxima, totals, row, done, queryCount - done, KEYS);
-            }
-        }
-        arguments
-                .set(AttentionBlock.Y, y.data().address() + first * y.rowBytes() + head)
-                .set(AttentionBlock.RESULT, results)
-                .set(AttentionBlock.TOTALS, totals)
-                .set(AttentionBlock.GROUP, group)
-                .set(AttentionBlock.POSITIONS, positions)
-                .set(AttentionBlock.Y_STRIDE, y.rowBytes())
-                .call(code(new EndKey(headSize), () -> AttentionBlock.end(headSize)));
-    }
-
-    private static long roundUp(int floats) {
-        return (floats * (long) Float.BYTES + 63) & -64;
-    }
-
-    /** {@code count} queries from {@code first} on: tiles of six, then one of the rest. */
-    private void tiles(
+    /** Decodes keys and values, run by run of consecutive slots. */
+    private void decode(
             ArgumentBlock arguments,
-            int headSize,
-            long queries,
-            long results,
-            long maxima,
-            long totals,
-            long row,
+            KvView cache,
+            long pool,
+            int head,
             int first,
             int count,
-            int visible) {
-        int at = first;
-        int left = count;
-        arguments.set(AttentionBlock.VISIBLE, visible);
-        while (left > 0) {
-            int height = Math.min(left, AttentionBlock.MAX_QUERIES);
-            int tiles = left / height;
-            arguments
-                    .set(AttentionBlock.Q, queries + at * row)
-                    .set(AttentionBlock.RESULT, results + at * row)
-                    .set(AttentionBlock.MAXIMA, maxima + at * (long) Float.BYTES)
-                    .set(AttentionBlock.TOTALS, totals + at * (long) Float.BYTES)
-                    .set(AttentionBlock.TILES, tiles)
-                    .call(code(new TileKey(height, headSize), () -> AttentionBlock.code(height, headSize)));
-            at += tiles * height;
-            left -= tiles * height;
-        }
-    }
-
-    /** Decodes the keys and values of a block, run by run of consecutive slots. */
-    private void load(ArgumentBlock arguments, Piece piece, int block, int count, long keys, long values, long row) {
-        KvView cache = piece.span.cache();
+            long keys,
+            long values,
+            long row) {
         MemorySegment decode = rows.decode(cache.dtype());
         for (int t = 0; t < count; ) {
-            int position = block + t;
+            int position = first + t;
             int run = Math.min(count - t, cache.pageLength() - position % cache.pageLength());
             RowOperations.vectors(arguments, 1, run, cache.headSize())
                     .set(RowKernels.TO_INNER, row)
                     .set(RowKernels.FROM_INNER, cache.vectorBytes())
                     .set(RowKernels.FACTOR, 1f)
                     .set(RowKernels.TO, keys + t * row)
-                    .set(RowKernels.FROM, piece.pool + cache.keyOffset(piece.kvHead, position))
+                    .set(RowKernels.FROM, pool + cache.keyOffset(head, position))
                     .call(decode);
             arguments
                     .set(RowKernels.TO, values + t * row)
-                    .set(RowKernels.FROM, piece.pool + cache.valueOffset(piece.kvHead, position))
+                    .set(RowKernels.FROM, pool + cache.valueOffset(head, position))
                     .call(decode);
             t += run;
+        }
+    }
+
+    /** Training's forward pass; {@link AttentionGradient} is its backward. */
+    void train(
+            Tensor y,
+            Tensor logSumExp,
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            int size,
+            int[] firstVisible,
+            float scale,
+            ComputePrecision precision) {
+        int group = (int) (q.columns() / k.columns());
+        int together = Math.max(1, QUERIES / group);
+        List<Piece> pieces = new ArrayList<>();
+        int[] segments = segments(firstVisible);
+        try (Borrowed borrowed = new Borrowed()) {
+            Tensor queries = borrowed.input(q);
+            Tensor results = borrowed.output(y);
+            Tensor allKeys = borrowed.input(k);
+            Tensor allValues = borrowed.input(v);
+            AttentionStages stages = stages(precision);
+            for (int s = 0; s + 1 < segments.length; s++) {
+                int start = segments[s];
+                for (int head = 0; head < k.columns() / size; head++) {
+                    long column = (long) head * size * Float.BYTES;
+                    long keyBase = allKeys.data().address() + start * k.rowBytes() + column;
+                    long valueBase = allValues.data().address() + start * v.rowBytes() + column;
+                    Keys keys = (arguments, first, count, toK, toV, row) -> {
+                        stages.copy(
+                                arguments,
+                                1,
+                                count,
+                                size,
+                                toK,
+                                0,
+                                row,
+                                keyBase + first * k.rowBytes(),
+                                0,
+                                k.rowBytes(),
+                                1);
+                        stages.copy(
+                                arguments,
+                                1,
+                                count,
+                                size,
+                                toV,
+                                0,
+                                row,
+                                valueBase + first * v.rowBytes(),
+                                0,
+                                v.rowBytes(),
+                                1);
+                    };
+                    for (int from = start; from < segments[s + 1]; from += together) {
+                        int rowCount = Math.min(together, segments[s + 1] - from);
+                        long at = from * q.rowBytes() + column * group;
+                        int[] first = new int[rowCount];
+                        for (int i = 0; i < rowCount; i++) {
+                            first[i] = firstVisible[from + i] - start;
+                        }
+                        pieces.add(new Piece(
+                                stages,
+                                keys,
+                                queries.data().address() + at,
+                                results.data().address() + at,
+                                q.rowBytes(),
+                                group,
+                                size,
+                                rowCount,
+                                from - start,
+                                first,
+                                new LogSumExp(logSumExp, from, (long) head * group)));
+                    }
+                }
+            }
+            run(pieces, (member, piece) -> attend(member, piece, scale));
+        }
+    }
+
+    /** Where documents begin, that is rows before which no later row sees; and the end. */
+    static int[] segments(int[] firstVisible) {
+        List<Integer> begins = new ArrayList<>();
+        for (int row = 0; row < firstVisible.length; row++) {
+            if (firstVisible[row] == row) {
+                begins.add(row);
+            }
+        }
+        begins.add(firstVisible.length);
+        return begins.stream().mapToInt(Integer::intValue).toArray();
+    }
+
+    private interface Work {
+        void run(int member, Piece piece);
+    }
+
+    /** A piece belongs to the member into whose share of the whole cost its middle falls. */
+    private void run(List<Piece> pieces, Work work) {
+        if (pieces.size() == 1) {
+            work.run(0, pieces.getFirst());
+            return;
+        }
+        long all = pieces.stream().mapToLong(Piece::cost).sum();
+        workers.threads().run((member, size) -> {
+            long before = 0;
+            for (Piece piece : pieces) {
+                long middle = before + piece.cost() / 2;
+                before += piece.cost();
+                if (Math.min(middle * size / all, size - 1) == member) {
+                    work.run(member, piece);
+                }
+            }
+        });
+    }
+
+    /** Where everything of a piece lies in scratch. */
+    private static final class Memory {
+        final int queries;
+        final int panels;
+        final int padded;
+        final long row;
+        final long queryRows;
+        final long queryFactor;
+        final long queryPanel;
+        final long keyRows;
+        final long valueRows;
+        final long keyFactor;
+        final long keyPanel;
+        final long valueFactor;
+        final long valuePanel;
+        final long scores;
+        final long weights;
+        final long results;
+        final long maxima;
+        final long totals;
+        final long first;
+        final long last;
+        final long end;
+
+        Memory(AttentionStages stages, Piece piece, long base) {
+            Plan plan = new Plan(base);
+            int size = piece.headSize;
+            queries = piece.rows * piece.group;
+            panels = AttentionStages.panels(queries);
+            padded = AttentionStages.padded(size);
+            row = (long) padded * Float.BYTES;
+            queryRows = plan.take((long) panels * LANES * row);
+            queryPanel = stages.panelBytes(size);
+            queryFactor = plan.take(stages.factorBytes(panels, size));
+            keyRows = plan.take(KEYS * row);
+            valueRows = plan.take(KEYS * row);
+            keyPanel = stages.panelBytes(size);
+            keyFactor = plan.take(stages.bf16() ? stages.factorBytes(KEYS / LANES, size) : 0);
+            valuePanel = stages.panelBytes(KEYS);
+            valueFactor = plan.take(stages.bf16() ? stages.factorBytes(padded / LANES, KEYS) : 0);
+            int together = Math.min(panels, PANELS);
+            scores = plan.take(together * AttentionStages.SCORES_PANEL);
+            weights = plan.take(stages.bf16() ? stages.factorBytes(together, KEYS) : 0);
+            results = plan.take((long) panels * padded * LINE);
+            maxima = plan.take((long) panels * LINE);
+            totals = plan.take((long) panels * LINE);
+            first = plan.take((long) panels * LINE);
+            last = plan.take((long) panels * LINE);
+            end = plan.end();
+        }
+    }
+
+    private void attend(int member, Piece piece, float scale) {
+        AttentionStages stages = piece.stages;
+        ArgumentBlock arguments = workers.arguments()[member];
+        long bytes = new Memory(stages, piece, 0).end;
+        Memory m = new Memory(stages, piece, scratch[member].address(bytes));
+        begin(arguments, member, stages, piece, m, scale);
+        int end = piece.last(piece.rows - 1) + 1;
+        for (int block = piece.first(0) / KEYS * KEYS; block < end; block += KEYS) {
+            int count = Math.min(KEYS, end - block);
+            piece.keys.load(arguments, block, count, m.keyRows, m.valueRows, m.row);
+            if (stages.bf16()) {
+                long keyTerm = (long) (KEYS / LANES) * m.keyPanel;
+                long valueTerm = (long) (m.padded / LANES) * m.valuePanel;
+                stages.pack(
+                        arguments,
+                        m.keyRows,
+                        m.padded,
+                        count,
+                        piece.headSize,
+                        true,
+                        OperandPanel.Order.LANES,
+                        m.keyFactor,
+                        m.keyPanel,
+                        keyTerm);
+                stages.pack(
+                        arguments,
+                        m.valueRows,
+                        m.padded,
+                        piece.headSize,
+                        count,
+                        false,
+                        OperandPanel.Order.LANES,
+                        m.valueFactor,
+                        m.valuePanel,
+                        valueTerm);
+            }
+            for (int panel = 0; panel < m.panels; panel += PANELS) {
+                meet(arguments, stages, piece, m, block, panel, Math.min(PANELS, m.panels - panel));
+            }
+        }
+        finish(arguments, member, stages, piece, m);
+    }
+
+    private void begin(
+            ArgumentBlock arguments, int member, AttentionStages stages, Piece piece, Memory m, float scale) {
+        Scratch memory = scratch[member];
+        int size = piece.headSize;
+        for (long rows : new long[] {m.queryRows, m.keyRows, m.valueRows}) {
+            long count = rows == m.queryRows ? (long) m.panels * LANES : KEYS;
+            memory.at(rows, count * m.row).fill((byte) 0);
+        }
+        stages.copy(
+                arguments,
+                piece.rows,
+                piece.group,
+                size,
+                m.queryRows,
+                m.row * piece.group,
+                m.row,
+                piece.q,
+                piece.rowBytes,
+                (long) size * Float.BYTES,
+                scale * LOG2_E);
+        stages.pack(
+                arguments,
+                m.queryRows,
+                m.padded,
+                m.panels * LANES,
+                size,
+                true,
+                OperandPanel.Order.STEPS,
+                m.queryFactor,
+                m.queryPanel,
+                m.panels * m.queryPanel);
+        memory.at(m.results, (long) m.panels * m.padded * LINE).fill((byte) 0);
+        memory.at(m.totals, (long) m.panels * LINE).fill((byte) 0);
+        MemorySegment maxima = memory.at(m.maxima, (long) m.panels * LINE);
+        MemorySegment first = memory.at(m.first, (long) m.panels * LINE);
+        MemorySegment last = memory.at(m.last, (long) m.panels * LINE);
+        for (int lane = 0; lane < m.panels * LANES; lane++) {
+            int row = Math.min(lane / piece.group, piece.rows - 1);
+            maxima.setAtIndex(ValueLayout.JAVA_FLOAT, lane, AttentionSoftmax.NOTHING);
+            first.setAtIndex(ValueLayout.JAVA_INT, lane, piece.first(row));
+            last.setAtIndex(ValueLayout.JAVA_INT, lane, piece.last(row));
+        }
+    }
+
+    /** Some panels of queries meet a block of keys and values. */
+    private static void meet(
+            ArgumentBlock arguments, AttentionStages stages, Piece piece, Memory m, int block, int panel, int panels) {
+        int firstRow = Math.min(panel * LANES / piece.group, piece.rows - 1);
+        int lastRow = Math.min(((panel + panels) * LANES - 1) / piece.group, piece.rows - 1);
+        int visible = Math.min(KEYS, piece.last(lastRow) + 1 - block);
+        if (visible <= 0 || piece.first(firstRow) >= block + KEYS) {
+            return;
+        }
+        boolean masked = piece.last(firstRow) < block + KEYS - 1 || piece.first(lastRow) > block;
+        Left keys = stages.bf16()
+                ? AttentionStages.packed(m.keyFactor, m.keyPanel, (long) (KEYS / LANES) * m.keyPanel)
+                : AttentionStages.along(m.keyRows, m.padded);
+        Right queries = new Right(m.queryFactor + panel * m.queryPanel, m.queryPanel, m.panels * m.queryPanel);
+        Terms terms = stages.terms() == 1 ? Terms.ONE : Terms.TWO;
+        int keyPanels = (visible + LANES - 1) / LANES;
+        stages.product(
+                arguments,
+                keys,
+                queries,
+                piece.headSize,
+                m.scores,
+                AttentionStages.SCORES_PANEL,
+                keyPanels,
+                panels,
+                false,
+                terms);
+        long resultPanel = (long) m.padded * LINE;
+        long weightPanel = stages.panelBytes(KEYS);
+        long weightTerm = Math.min(PANELS, m.panels) * weightPanel;
+        arguments
+                .set(AttentionSoftmax.SCORES, m.scores)
+                .set(AttentionSoftmax.SCORES_PANEL, AttentionStages.SCORES_PANEL)
+                .set(AttentionSoftmax.COUNT, AttentionStages.roundUp(visible, 32))
+                .set(AttentionSoftmax.PANELS, panels)
+                .set(AttentionSoftmax.MAXIMA, m.maxima + (long) panel * LINE)
+                .set(AttentionSoftmax.TOTALS, m.totals + (long) panel * LINE)
+                .set(AttentionSoftmax.RESULTS, m.results + panel * resultPanel)
+                .set(AttentionSoftmax.RESULTS_PANEL, resultPanel)
+                .set(AttentionSoftmax.RESULT_ROWS, m.padded)
+                .set(AttentionSoftmax.FIRST, m.first + (long) panel * LINE)
+                .set(AttentionSoftmax.LAST, m.last + (long) panel * LINE)
+                .set(AttentionSoftmax.KEY, block)
+                .set(AttentionSoftmax.WEIGHTS, m.weights)
+                .set(AttentionSoftmax.WEIGHTS_PANEL, weightPanel)
+                .set(AttentionSoftmax.WEIGHTS_TERM, weightTerm);
+        stages.softmax(arguments, masked);
+        Left values = stages.bf16()
+                ? AttentionStages.packed(m.valueFactor, m.valuePanel, (long) (m.padded / LANES) * m.valuePanel)
+                : AttentionStages.across(m.valueRows, m.padded);
+        Right weights = stages.bf16()
+                ? new Right(m.weights, weightPanel, weightTerm)
+                : new Right(m.scores, AttentionStages.SCORES_PANEL, 0);
+        stages.product(
+                arguments,
+                values,
+                weights,
+                visible,
+                m.results + panel * resultPanel,
+                resultPanel,
+                m.padded / LANES,
+                panels,
+                true,
+                terms);
+    }
+
+    private void finish(ArgumentBlock arguments, int member, AttentionStages stages, Piece piece, Memory m) {
+        stages.turn(arguments, m.results, m.queryRows, m.panels, m.padded, m.totals);
+        stages.copy(
+                arguments,
+                piece.rows,
+                piece.group,
+                piece.headSize,
+                piece.y,
+                piece.rowBytes,
+                (long) piece.headSize * Float.BYTES,
+                m.queryRows,
+                m.row * piece.group,
+                m.row,
+                1);
+        LogSumExp logSumExp = piece.logSumExp;
+        if (logSumExp != null) {
+            MemorySegment maxima = scratch[member].at(m.maxima, (long) m.panels * LINE);
+            MemorySegment totals = scratch[member].at(m.totals, (long) m.panels * LINE);
+            for (int query = 0; query < m.queries; query++) {
+                double max = maxima.getAtIndex(ValueLayout.JAVA_FLOAT, query);
+                double total = totals.getAtIndex(ValueLayout.JAVA_FLOAT, query);
+                logSumExp.set(query, piece.group, max * Math.log(2) + Math.log(total));
+            }
         }
     }
 

@@ -68,10 +68,35 @@ final class Listings {
             kernels.put("decode-" + name(dtype), () -> RowKernels.decode(dtype));
             kernels.put("encode-" + name(dtype), () -> RowKernels.encode(dtype));
         }
-        kernels.put("attention", () -> AttentionBlock.code(AttentionBlock.MAX_QUERIES, HEAD_SIZE));
-        kernels.put("attention-across", () -> AttentionBlock.across(HEAD_SIZE));
-        kernels.put("attention-begin", () -> AttentionBlock.begin(HEAD_SIZE));
-        kernels.put("attention-end", () -> AttentionBlock.end(HEAD_SIZE));
+        int row = HEAD_SIZE * Float.BYTES;
+        kernels.put(
+                "attention-scores",
+                () -> AttentionProduct.vectors(new AttentionProduct.Shape(false, 64, 2, row, Float.BYTES, 64)));
+        kernels.put(
+                "attention-results",
+                () -> AttentionProduct.vectors(new AttentionProduct.Shape(false, 64, 2, Float.BYTES, row, 16 * row)));
+        kernels.put(
+                "rounded-attention-dot",
+                () -> AttentionProduct.vectors(
+                        new AttentionProduct.Shape(true, 64, 2, 64, Float.BYTES, AttentionProduct.BF16_BLOCK)));
+        for (AttentionProduct.Terms terms : AttentionProduct.Terms.values()) {
+            kernels.put(
+                    "rounded-attention-amx-"
+                            + terms.name().toLowerCase(Locale.ROOT).replace('_', '-'),
+                    () -> AttentionProduct.tiles(2, terms));
+        }
+        for (AttentionSoftmax.Weights weights : AttentionSoftmax.Weights.values()) {
+            String name = weights == AttentionSoftmax.Weights.F32
+                    ? "attention-softmax"
+                    : "rounded-attention-softmax-"
+                            + weights.name().toLowerCase(Locale.ROOT).replace('_', '-');
+            kernels.put(name, () -> AttentionSoftmax.code(new AttentionSoftmax.Shape(64, weights, true)));
+        }
+        kernels.put("attention-slope", () -> AttentionSlope.code(new AttentionSlope.Shape(64, false, true)));
+        kernels.put("rounded-attention-slope", () -> AttentionSlope.code(new AttentionSlope.Shape(64, true, true)));
+        kernels.put("attention-turned", () -> AttentionRows.turned(true));
+        kernels.put("attention-dots", AttentionRows::dots);
+        kernels.put("rounded-attention-remainders", AttentionRows::remainders);
         return kernels;
     }
 

@@ -25,6 +25,11 @@ final class Scratch implements AutoCloseable {
         return memory;
     }
 
+    /** What lies at an address that was made from {@link #address}'s. */
+    MemorySegment at(long address, long bytes) {
+        return memory.asSlice(address - memory.address(), bytes);
+    }
+
     @Override
     public void close() {
         if (arena.scope().isAlive()) {

@@ -27,6 +27,7 @@ final class X86Kernels implements Kernels {
     private final RowOperations rowOperations;
     private final TrainingOperations trainingOperations;
     private final Attention attention;
+    private final AttentionGradient gradient;
 
     X86Kernels(Kernels fallback, Processor processor) {
         this.fallback = fallback;
@@ -39,8 +40,10 @@ final class X86Kernels implements Kernels {
         Workers workers = new Workers(threads, arguments);
         this.rowOperations = new RowOperations(workers, codes);
         this.trainingOperations = new TrainingOperations(workers, codes);
-        this.attention = new Attention(workers, codes, rowOperations);
-        this.floats = new FloatMatmul(workers, codes, new Gemm(workers, codes, processor));
+        Gemm gemm = new Gemm(workers, codes, processor);
+        this.floats = new FloatMatmul(workers, codes, gemm);
+        this.attention = new Attention(workers, codes, rowOperations, gemm.unit(ComputePrecision.BF16));
+        this.gradient = new AttentionGradient(workers, attention);
         Set<Feature> tiles = Set.of(Feature.AMXTILE, Feature.AMXINT8);
         boolean amx = processor.supports(tiles) && processor.requestTiles().isEmpty();
         long panelBudget = Math.max(processor.cacheBytes(2), 512 << 10) / 2;
@@ -212,7 +215,10 @@ final class X86Kernels implements Kernels {
             int[] firstVisible,
             float scale,
             ComputePrecision precision) {
-        fallback.attention(y, logSumExp, q, k, v, headSize, firstVisible, scale, precision);
+        TrainingArguments.attention("attention", y, logSumExp, q, k, v, headSize, firstVisible);
+        if (q.rows() > 0) {
+            attention.train(y, logSumExp, q, k, v, headSize, firstVisible, scale, precision);
+        }
     }
 
     @Override
@@ -230,7 +236,14 @@ final class X86Kernels implements Kernels {
             int[] firstVisible,
             float scale,
             ComputePrecision precision) {
-        fallback.attentionBackward(dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale, precision);
+        TrainingArguments.attention("attentionBackward", y, logSumExp, q, k, v, headSize, firstVisible);
+        TrainingArguments.sameShape("attentionBackward", "dq", dq, "q", q);
+        TrainingArguments.sameShape("attentionBackward", "dk", dk, "k", k);
+        TrainingArguments.sameShape("attentionBackward", "dv", dv, "v", v);
+        TrainingArguments.sameShape("attentionBackward", "dy", dy, "y", y);
+        if (q.rows() > 0) {
+            gradient.train(dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale, precision);
+        }
     }
 
     @Override
@@ -274,6 +287,7 @@ final class X86Kernels implements Kernels {
         floats.close();
         trainingOperations.close();
         attention.close();
+        gradient.close();
         fallback.close();
         if (arena.scope().isAlive()) {
             arena.close();

@@ -71,10 +71,14 @@ class GuardedKernelsTest {
     }
 
     private static void close(Tensor actual, Tensor expected, String what) {
+        closeWithin(2e-5f, actual, expected, what);
+    }
+
+    private static void closeWithin(float tolerance, Tensor actual, Tensor expected, String what) {
         for (long i = 0; i < expected.shape().elementCount(); i++) {
             assertThat(actual.getFloat(i))
                     .as("%s, element %d of %s", what, i, actual)
-                    .isCloseTo(expected.getFloat(i), Offset.offset(2e-5f * (1 + Math.abs(expected.getFloat(i)))));
+                    .isCloseTo(expected.getFloat(i), Offset.offset(tolerance * (1 + Math.abs(expected.getFloat(i)))));
         }
     }
 
@@ -184,7 +188,7 @@ class GuardedKernelsTest {
                     List<AttentionSpan> spans = List.of(new AttentionSpan(cache, 9, 3));
                     kernels.attention(y, q, spans, 0.1f);
                     reference.attention(expected, q, spans, 0.1f);
-                    close(y, expected, "attention " + dtype + " " + size);
+                    closeWithin(dtype == DType.BF16 ? 0x1p-6f : 2e-4f, y, expected, "attention " + dtype + " " + size);
                 }
             }
         }
@@ -209,7 +213,8 @@ class GuardedKernelsTest {
                 List<AttentionSpan> spans = List.of(new AttentionSpan(cache, length - rows, rows));
                 kernels.attention(y, q, spans, 0.125f);
                 reference.attention(expected, q, spans, 0.125f);
-                close(y, expected, "attention " + dtype + " over " + length);
+                closeWithin(
+                        dtype == DType.BF16 ? 0x1p-6f : 2e-4f, y, expected, "attention " + dtype + " over " + length);
             }
         }
     }

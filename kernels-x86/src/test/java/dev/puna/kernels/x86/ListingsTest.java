@@ -11,11 +11,12 @@ class ListingsTest {
     @Test
     void everyKernelReadsAsInstructions() {
         X86KernelsProvider provider = new X86KernelsProvider();
-        assertThat(provider.kernelNames()).contains("attention", "swiglu", "vector-product-q8_0", "rope-interleaved");
+        assertThat(provider.kernelNames())
+                .contains("attention-scores", "swiglu", "vector-product-q8_0", "rope-interleaved");
         for (String name : provider.kernelNames()) {
             assertThat(provider.listing(name).orElseThrow()).as(name).contains("ret");
         }
-        assertThat(provider.listing("attention").orElseThrow()).contains("vfmadd231ps zmm23");
+        assertThat(provider.listing("attention-scores").orElseThrow()).contains("vfmadd231ps zmm15");
         assertThat(provider.listing("no such kernel")).isEmpty();
     }
 

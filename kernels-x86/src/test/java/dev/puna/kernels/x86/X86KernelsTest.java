@@ -16,4 +16,14 @@ class X86KernelsTest extends KernelsContract {
     protected double matmulTolerance(DType dtype, int in) {
         return super.matmulTolerance(dtype, in) + (dtype.isQuantized() ? 8 * 0.51 / 127 : 0);
     }
+
+    /** Factors of 8 bits for what is kept in bf16; where tiles multiply, of 16 for F16 and Q8_0. */
+    @Override
+    protected double attentionTolerance(DType dtype) {
+        return switch (dtype) {
+            case BF16 -> 0x1p-8;
+            case F16, Q8_0 -> 0x1p-15;
+            default -> 0;
+        };
+    }
 }

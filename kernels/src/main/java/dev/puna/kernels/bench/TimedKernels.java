@@ -202,7 +202,8 @@ public class TimedKernels implements Kernels {
         time(
                 "attentionBackward",
                 2.5 * attentionFlops(q, firstVisible),
-                () -> kernels.attentionBackward(dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale, precision));
+                () -> kernels.attentionBackward(
+                        dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale, precision));
     }
 
     /** Scores and values of the visible half. */
