@@ -6,6 +6,7 @@ import dev.puna.tensor.DType;
 import dev.puna.tensor.Slab;
 import dev.puna.tensor.Tensor;
 import dev.puna.tensor.ThreadTeam;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -136,8 +137,10 @@ public final class ParameterStore implements AutoCloseable {
         return gradients;
     }
 
-    public void clearGradients() {
-        slabs[1].whole().fill((byte) 0);
+    public void clearGradients(ThreadTeam threads) {
+        MemorySegment all = slabs[1].whole();
+        threads.forRange(all.byteSize(), 1 << 20, (from, to) -> all.asSlice(from, to - from)
+                .fill((byte) 0));
     }
 
     /**

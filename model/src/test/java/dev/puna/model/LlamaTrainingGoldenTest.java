@@ -76,7 +76,7 @@ class LlamaTrainingGoldenTest {
     private static double[] tenSteps(ParameterStore store, LlamaTraining training, PackedBatch batch, Kernels kernels) {
         double[] losses = new double[10];
         for (int step = 0; step < 10; step++) {
-            store.clearGradients();
+            store.clearGradients(kernels.threads());
             losses[step] =
                     training.forwardBackward(batch, 1f / batch.validCount(), 0).mean();
             for (ParameterStore.Parameter p : store.parameters()) {
@@ -197,7 +197,7 @@ class LlamaTrainingGoldenTest {
             List<float[]> expected = store.parameters().stream()
                     .map(p -> p.gradient().toFloats())
                     .toList();
-            store.clearGradients();
+            store.clearGradients(kernels.threads());
             LlamaTraining.Loss sum = new LlamaTraining.Loss(0, 0);
             for (int i = 0; i < 2; i++) {
                 int from = i * T;

@@ -6,6 +6,7 @@ import dev.puna.model.LlamaTraining;
 import dev.puna.model.PackedBatch;
 import dev.puna.model.ParameterStore;
 import dev.puna.tensor.ConfigurationException;
+import dev.puna.tensor.ThreadTeam;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,6 +30,7 @@ public final class Trainer implements AutoCloseable {
     private final ParameterStore parameters;
     private final LlamaTraining model;
     private final AdamW optimizer;
+    private final ThreadTeam threads;
     private TrainingState state;
     private OptionalDouble peakFlops = OptionalDouble.empty();
 
@@ -40,6 +42,7 @@ public final class Trainer implements AutoCloseable {
         this.parameters = new ParameterStore(config);
         this.model = new LlamaTraining(parameters, kernels, recipe.computePrecision(), recipe.kept(), recipe.rows());
         this.optimizer = new AdamW(recipe.optimizer(), parameters, kernels);
+        this.threads = kernels.threads();
         this.state = TrainingState.beginning();
     }
 
@@ -153,7 +156,7 @@ public final class Trainer implements AutoCloseable {
             pieces.add(piece);
             valid += piece.validCount();
         }
-        parameters.clearGradients();
+        parameters.clearGradients(threads);
         LlamaTraining.Loss loss = new LlamaTraining.Loss(0, 0);
         for (PackedBatch piece : pieces) {
             loss = loss.plus(model.forwardBackward(piece, 1f / Math.max(1, valid), (float) recipe.zLoss()));

@@ -87,7 +87,7 @@ public final class TrainingBench {
                     kernels.clear();
                 }
                 long began = System.nanoTime();
-                kernels.time("clear gradients", parameters::clearGradients);
+                kernels.time("clear gradients", () -> parameters.clearGradients(kernels.threads()));
                 LlamaTraining.Loss loss = new LlamaTraining.Loss(0, 0);
                 for (PackedBatch piece : pieces) {
                     loss = loss.plus(model.forwardBackward(piece, 1f / valid, (float) recipe.zLoss()));

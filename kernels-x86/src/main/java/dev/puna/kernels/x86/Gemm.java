@@ -5,6 +5,8 @@ import dev.puna.assembler.Processor;
 import dev.puna.kernels.ComputePrecision;
 import dev.puna.tensor.DType;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -13,15 +15,17 @@ import java.util.Set;
  * Multiplication, 2008).
  *
  * <pre>
- * for each block of columns, for each block of k, for each block of rows:
- *   pack both factors into panels of sixteen                    (all threads, {@link OperandPanel})
- *   each thread, for its share of C:
- *     for columns whose panels fit half of its own cache:
- *       for each few rows: tile by tile                         ({@link FmaTile}, {@link AmxFloatTile})
+ * for each block of k:
+ *   pack the factor with fewer lanes into panels of sixteen       (all threads, {@link OperandPanel})
+ *   each thread, for its share of the other factor's lanes, as many at a time as fit its cache:
+ *     pack them
+ *     for columns whose panels fit half of the cache:
+ *       for each part of the block of k:
+ *         for each few rows: tile by tile                         ({@link FmaTile}, {@link AmxFloatTile})
  * </pre>
  *
- * An element of C is one chain of additions along k, which goes through memory between blocks of k; so its bits depend
- * neither on the blocks of rows and columns nor on the number of threads.
+ * Several products of the same A pack it once. An element of C is one chain of additions along k, which goes through
+ * memory between parts of k; so its bits depend neither on the blocks nor on the number of threads.
  */
 final class Gemm implements AutoCloseable {
     /** What multiplies. */
@@ -37,12 +41,24 @@ final class Gemm implements AutoCloseable {
             return this != FMA;
         }
 
-        /** Steps of k in a block, so that the panels of A that a tile reads stay in a first cache of 32 KiB. */
-        int panelSteps() {
+        /** Bytes that a panel of sixteen lanes may have for a tile: a first cache holds some. */
+        long partBytes() {
             return switch (this) {
-                case FMA, DOT_BF16 -> 256;
-                case AMX_BF16 -> 128;
+                case FMA, DOT_BF16 -> 16 << 10;
+                case AMX_BF16 -> 24 << 10;
             };
+        }
+
+        int tileRows() {
+            return this == AMX_BF16 ? 2 * AmxFloatTile.ROWS : FmaTile.MAX_ROWS;
+        }
+
+        int tileColumns() {
+            return this == AMX_BF16 ? 2 * AmxFloatTile.COLUMNS : LANES * FmaTile.MAX_VECTORS;
+        }
+
+        OperandPanel.Order orderOfRows() {
+            return this == AMX_BF16 ? OperandPanel.Order.LANES : OperandPanel.Order.STEPS;
         }
     }
 
@@ -70,6 +86,9 @@ final class Gemm implements AutoCloseable {
         }
     }
 
+    /** A product of the common A: its B, of {@code n} columns, and where it goes. */
+    record Product(Operand b, long n, Target c) {}
+
     private record TileKey(int rows, int vectors, boolean bf16) {}
 
     private record AmxKey(int rowTiles, int columnTiles) {}
@@ -77,18 +96,30 @@ final class Gemm implements AutoCloseable {
     private static final Set<Feature> AMX = Set.of(Feature.AMXTILE, Feature.AMXBF16, Feature.AVX512BF16);
     private static final int LANES = OperandPanel.LANES;
 
-    private static final int BLOCK_LANES = 4096;
+    /** Elements of k whose panels exist at a time. */
+    private static final long DEPTH = 2048;
+
+    /** Bytes of the panels that all threads share, unless one block of k is larger. */
+    private static final long SHARED_BYTES = 16 << 20;
+
+    /** Bytes of a member's own panels. */
+    private static final long OWN_BYTES = 512 << 10;
+
+    /** Blocks of a panel that are packed before the next panel's, where memory runs across k. */
+    private static final long PIECE = 4;
 
     private final Workers workers;
     private final CodeCache codes;
-    private final Scratch aPanels = new Scratch();
-    private final Scratch bPanels = new Scratch();
+    private final Scratch shared = new Scratch();
+    private final Scratch[] own;
     private final long cacheBudget;
     private final Unit bf16Unit;
 
     Gemm(Workers workers, CodeCache codes, Processor processor) {
         this.workers = workers;
         this.codes = codes;
+        this.own = new Scratch[workers.threads().size()];
+        Arrays.setAll(own, _ -> new Scratch());
         this.cacheBudget = Math.max(processor.cacheBytes(2), 512 << 10) / 2;
         boolean amx = processor.supports(AMX) && processor.requestTiles().isEmpty();
         // Without any bf16 unit the factors stay fp32, which is nearer to the truth.
@@ -110,27 +141,51 @@ final class Gemm implements AutoCloseable {
      * @param b (k, n)
      */
     void multiply(Target c, long m, long n, long k, Operand a, Operand b, boolean accumulate, Unit unit) {
-        long depthOfBlock = (long) unit.panelSteps() * (unit.bf16() ? 2 : 1);
-        for (long column = 0; column < n; column += BLOCK_LANES) {
-            long columns = Math.min(BLOCK_LANES, n - column);
-            for (long from = 0; from < k; from += depthOfBlock) {
-                long depth = Math.min(depthOfBlock, k - from);
-                for (long row = 0; row < m; row += BLOCK_LANES) {
-                    long rows = Math.min(BLOCK_LANES, m - row);
-                    new Block(c, row, rows, column, columns, from, depth, accumulate || from > 0, unit)
-                            .run(a, b, row == 0);
-                }
+        multiply(m, k, a, List.of(new Product(b, n, c)), accumulate, unit);
+    }
+
+    /**
+     * Products of one A.
+     *
+     * @param a (m, k)
+     * @param products with B of (k, n) each
+     */
+    void multiply(long m, long k, Operand a, List<Product> products, boolean accumulate, Unit unit) {
+        long columns = 0;
+        for (Product product : products) {
+            columns += panels(product.n);
+        }
+        boolean byRows = m >= columns * LANES;
+        if (!byRows && products.size() > 1) {
+            for (Product product : products) {
+                multiply(m, k, a, List.of(product), accumulate, unit);
+            }
+            return;
+        }
+        long sharedPanels = byRows ? columns : panels(m);
+        long bytesPerElement = (unit.bf16() ? 2L : 4L) * LANES;
+        long depthOfBlock =
+                Math.clamp(SHARED_BYTES / Math.max(1, sharedPanels * bytesPerElement) / 32 * 32, 256, DEPTH);
+        for (long from = 0; from < k; from += depthOfBlock) {
+            long depth = Math.min(depthOfBlock, k - from);
+            Block block = new Block(m, a, products, from, depth, accumulate || from > 0, unit);
+            if (byRows) {
+                block.byRows(sharedPanels);
+            } else {
+                block.byColumns(sharedPanels);
             }
         }
     }
 
-    /** One step of the three outer loops. */
+    private static long panels(long lanes) {
+        return (lanes + LANES - 1) / LANES;
+    }
+
+    /** One block of k. */
     private final class Block {
-        private final Target c;
-        private final long row;
-        private final long rows;
-        private final long column;
-        private final long columns;
+        private final long m;
+        private final Operand a;
+        private final List<Product> products;
         private final long from;
         private final long depth;
         private final boolean accumulate;
@@ -139,20 +194,16 @@ final class Gemm implements AutoCloseable {
         private final long panelBytes;
 
         Block(
-                Target c,
-                long row,
-                long rows,
-                long column,
-                long columns,
+                long m,
+                Operand a,
+                List<Product> products,
                 long from,
                 long depth,
                 boolean accumulate,
                 Unit unit) {
-            this.c = c;
-            this.row = row;
-            this.rows = rows;
-            this.column = column;
-            this.columns = columns;
+            this.m = m;
+            this.a = a;
+            this.products = products;
             this.from = from;
             this.depth = depth;
             this.accumulate = accumulate;
@@ -161,152 +212,186 @@ final class Gemm implements AutoCloseable {
             this.panelBytes = (steps + OperandPanel.STEPS - 1) / OperandPanel.STEPS * OperandPanel.BLOCK_BYTES;
         }
 
-        void run(Operand a, Operand b, boolean packB) {
-            long aCount = (rows + LANES - 1) / LANES;
-            long bCount = (columns + LANES - 1) / LANES;
-            long aMemory = aPanels.address(aCount * panelBytes);
-            long bMemory = bPanels.address(bCount * panelBytes);
-            OperandPanel.Order aOrder = unit == Unit.AMX_BF16 ? OperandPanel.Order.LANES : OperandPanel.Order.STEPS;
-            workers.inRanges(aCount + (packB ? bCount : 0), 1, (arguments, first, last) -> {
-                for (long i = first; i < last; i++) {
-                    if (i < aCount) {
-                        pack(arguments, a, row, rows, i, aMemory, aOrder);
-                    } else {
-                        pack(arguments, b, column, columns, i - aCount, bMemory, OperandPanel.Order.STEPS);
+        /** All of B is shared; each thread packs and multiplies some rows of A after the others. */
+        void byRows(long panels) {
+            long memory = shared.address(panels * panelBytes);
+            long first = 0;
+            for (Product product : products) {
+                pack(product.b, product.n, memory + first * panelBytes, OperandPanel.Order.STEPS);
+                first += panels(product.n);
+            }
+            long together = lanesTogether(2 * LANES);
+            workers.inMemberRanges(m, 2 * LANES, (arguments, member, begin, end) -> {
+                long mine = own[member].address(together / LANES * panelBytes);
+                for (long row = begin; row < end; row += together) {
+                    long rows = Math.min(together, end - row);
+                    pack(arguments, a, row, rows, mine, unit.orderOfRows());
+                    long b = memory;
+                    for (Product product : products) {
+                        tiles(arguments, mine, row, rows, b, 0, product.n, product.c);
+                        b += panels(product.n) * panelBytes;
                     }
                 }
             });
-            int tileRows = unit == Unit.AMX_BF16 ? 2 * AmxFloatTile.ROWS : FmaTile.MAX_ROWS;
-            int tileColumns = unit == Unit.AMX_BF16 ? 2 * AmxFloatTile.COLUMNS : LANES * FmaTile.MAX_VECTORS;
-            if (columns >= rows) {
-                workers.inRanges(
-                        columns,
-                        tileColumns,
-                        (arguments, first, last) -> tiles(arguments, aMemory, 0, rows, bMemory, first, last));
-            } else {
-                workers.inRanges(
-                        rows,
-                        tileRows,
-                        (arguments, first, last) -> tiles(arguments, aMemory, first, last, bMemory, 0, columns));
-            }
+        }
+
+        /** All of A is shared; each thread packs and multiplies some columns of the only B after the others. */
+        void byColumns(long panels) {
+            long memory = shared.address(panels * panelBytes);
+            pack(a, m, memory, unit.orderOfRows());
+            Product product = products.getFirst();
+            long together = lanesTogether(unit.tileColumns());
+            workers.inMemberRanges(product.n, unit.tileColumns(), (arguments, member, begin, end) -> {
+                long mine = own[member].address(together / LANES * panelBytes);
+                for (long column = begin; column < end; column += together) {
+                    long columns = Math.min(together, end - column);
+                    pack(arguments, product.b, column, columns, mine, OperandPanel.Order.STEPS);
+                    tiles(arguments, memory, 0, m, mine, column, columns, product.c);
+                }
+            });
+        }
+
+        private long lanesTogether(int grain) {
+            return Math.max(1, OWN_BYTES / (panelBytes / LANES * grain)) * grain;
+        }
+
+        /** All lanes of a factor, by all threads. */
+        private void pack(Operand operand, long lanes, long memory, OperandPanel.Order order) {
+            workers.inRanges(
+                    lanes,
+                    LANES,
+                    (arguments, begin, end) -> pack(
+                            arguments, operand, begin, end - begin, memory + begin / LANES * panelBytes, order));
         }
 
         private void pack(
                 ArgumentBlock arguments,
                 Operand operand,
-                long start,
-                long total,
-                long panel,
+                long firstLane,
+                long laneCount,
                 long memory,
                 OperandPanel.Order order) {
-            int lanes = (int) Math.min(LANES, total - panel * LANES);
             int perBlock = OperandPanel.STEPS * (unit.bf16() ? 2 : 1);
-            OperandPanel.Shape shape = new OperandPanel.Shape(
-                    operand.dtype, unit.bf16(), operand.alongK, order, lanes, (int) (depth % perBlock));
-            arguments
-                    .set(OperandPanel.SOURCE, operand.at(start + panel * LANES, from))
-                    .set(OperandPanel.STRIDE, operand.stride)
-                    .set(OperandPanel.BLOCKS, depth / perBlock)
-                    .set(OperandPanel.OUT, memory + panel * panelBytes)
-                    .call(codes.get(shape, () -> OperandPanel.code(shape)));
+            // Memory is read row by row: where rows run across k, some of them at a time for all lanes.
+            long piece = operand.alongK ? panelBytes / OperandPanel.BLOCK_BYTES : PIECE;
+            for (long k = 0; k < depth; k += piece * perBlock) {
+                long elements = Math.min(piece * perBlock, depth - k);
+                long out = memory + k / perBlock * OperandPanel.BLOCK_BYTES;
+                for (long lane = 0; lane < laneCount; lane += LANES) {
+                    int lanes = (int) Math.min(LANES, laneCount - lane);
+                    OperandPanel.Shape shape = new OperandPanel.Shape(
+                            operand.dtype, unit.bf16(), operand.alongK, order, lanes, (int) (elements % perBlock));
+                    arguments
+                            .set(OperandPanel.SOURCE, operand.at(firstLane + lane, from + k))
+                            .set(OperandPanel.STRIDE, operand.stride)
+                            .set(OperandPanel.BLOCKS, elements / perBlock)
+                            .set(OperandPanel.OUT, out + lane / LANES * panelBytes)
+                            .call(codes.get(shape, () -> OperandPanel.code(shape)));
+                }
+            }
         }
 
-        /** C from row {@code firstRow} to {@code lastRow} and column {@code firstColumn} to {@code lastColumn} of the block. */
+        /**
+         * Some rows times some columns.
+         *
+         * @param aMemory panels of the rows from {@code row} on
+         * @param bMemory panels of the columns from {@code column} on
+         */
         private void tiles(
                 ArgumentBlock arguments,
                 long aMemory,
-                long firstRow,
-                long lastRow,
+                long row,
+                long rows,
                 long bMemory,
-                long firstColumn,
-                long lastColumn) {
-            int tileColumns = unit == Unit.AMX_BF16 ? 2 * AmxFloatTile.COLUMNS : LANES * FmaTile.MAX_VECTORS;
-            long together = Math.max(1, cacheBudget / (tileColumns / LANES * panelBytes)) * tileColumns;
-            for (long j = firstColumn; j < lastColumn; j += together) {
-                long width = Math.min(together, lastColumn - j);
-                long whole = width / tileColumns;
-                int rest = (int) (width % tileColumns);
-                if (unit == Unit.AMX_BF16) {
-                    for (long i = firstRow; i < lastRow; i += 2 * AmxFloatTile.ROWS) {
-                        int height = (int) Math.min(2 * AmxFloatTile.ROWS, lastRow - i);
-                        if (whole > 0) {
-                            amxTile(arguments, aMemory, i, height, bMemory, j, tileColumns, whole);
+                long column,
+                long columns,
+                Target c) {
+            long blocks = panelBytes / OperandPanel.BLOCK_BYTES;
+            long parts = (panelBytes + unit.partBytes() - 1) / unit.partBytes();
+            long blocksOfPart = (blocks + parts - 1) / parts;
+            int wide = unit.tileColumns();
+            long together = Math.max(1, cacheBudget / (wide / LANES * blocksOfPart * OperandPanel.BLOCK_BYTES)) * wide;
+            for (long j = 0; j < columns; j += together) {
+                long width = Math.min(together, columns - j);
+                for (long block = 0; block < blocks; block += blocksOfPart) {
+                    Part part = new Part(
+                            aMemory + block * OperandPanel.BLOCK_BYTES,
+                            bMemory + j / LANES * panelBytes + block * OperandPanel.BLOCK_BYTES,
+                            block * OperandPanel.STEPS,
+                            Math.min(blocksOfPart, blocks - block));
+                    for (long i = 0; i < rows; i += unit.tileRows()) {
+                        int height = (int) Math.min(unit.tileRows(), rows - i);
+                        int rest = (int) (width % wide);
+                        if (width >= wide) {
+                            tile(arguments, part, i, height, 0, wide, width / wide, c.at(row + i, column + j), c.stride);
                         }
                         if (rest > 0) {
-                            amxTile(arguments, aMemory, i, height, bMemory, j + whole * tileColumns, rest, 1);
-                        }
-                    }
-                } else {
-                    for (long i = firstRow; i < lastRow; i += FmaTile.MAX_ROWS) {
-                        int height = (int) Math.min(FmaTile.MAX_ROWS, lastRow - i);
-                        if (whole > 0) {
-                            tile(arguments, aMemory, i, height, bMemory, j, tileColumns, whole);
-                        }
-                        if (rest > 0) {
-                            tile(arguments, aMemory, i, height, bMemory, j + whole * tileColumns, rest, 1);
+                            long at = width - rest;
+                            tile(arguments, part, i, height, at, rest, 1, c.at(row + i, column + j + at), c.stride);
                         }
                     }
                 }
             }
         }
 
+        /** Part of a block of k: where the panels of both factors begin in it, after how many steps, and its length. */
+        private record Part(long aMemory, long bMemory, long firstStep, long blocks) {}
+
         private void tile(
                 ArgumentBlock arguments,
-                long aMemory,
+                Part part,
                 long i,
                 int height,
-                long bMemory,
                 long j,
                 int width,
-                long groups) {
-            int vectors = (width + LANES - 1) / LANES;
-            boolean bf16 = unit.bf16();
-            MemorySegment code =
-                    codes.get(new TileKey(height, vectors, bf16), () -> FmaTile.code(height, vectors, bf16));
-            arguments
-                    .set(FmaTile.A, aMemory + i / LANES * panelBytes + i % LANES * Float.BYTES)
-                    .set(FmaTile.B, bMemory + j / LANES * panelBytes)
-                    .set(FmaTile.B_PANEL, panelBytes)
-                    .set(FmaTile.STEPS, steps)
-                    .set(FmaTile.C, c.at(row + i, column + j))
-                    .set(FmaTile.C_STRIDE, c.stride)
-                    .set(FmaTile.ACCUMULATE, accumulate ? 1L : 0L)
-                    .set(FmaTile.MASK, (1L << (width - (vectors - 1) * LANES)) - 1)
-                    .set(FmaTile.GROUPS, groups)
-                    .call(code);
-        }
-
-        private void amxTile(
-                ArgumentBlock arguments,
-                long aMemory,
-                long i,
-                int height,
-                long bMemory,
-                long j,
-                int width,
-                long groups) {
-            int rowTiles = (height + AmxFloatTile.ROWS - 1) / AmxFloatTile.ROWS;
-            int columnTiles = (width + AmxFloatTile.COLUMNS - 1) / AmxFloatTile.COLUMNS;
-            MemorySegment code =
-                    codes.get(new AmxKey(rowTiles, columnTiles), () -> AmxFloatTile.code(rowTiles, columnTiles));
-            AmxFloatTile.configure(arguments, height, width);
-            arguments
-                    .set(AmxFloatTile.A, aMemory + i / LANES * panelBytes)
-                    .set(AmxFloatTile.A_PANEL, panelBytes)
-                    .set(AmxFloatTile.B, bMemory + j / LANES * panelBytes)
-                    .set(AmxFloatTile.B_PANEL, panelBytes)
-                    .set(AmxFloatTile.BLOCKS, panelBytes / OperandPanel.BLOCK_BYTES)
-                    .set(AmxFloatTile.C, c.at(row + i, column + j))
-                    .set(AmxFloatTile.C_STRIDE, c.stride)
-                    .set(AmxFloatTile.ACCUMULATE, accumulate ? 1L : 0L)
-                    .set(AmxFloatTile.GROUPS, groups)
-                    .call(code);
+                long groups,
+                long c,
+                long stride) {
+            long a = part.aMemory + i / LANES * panelBytes + i % LANES * Float.BYTES;
+            long b = part.bMemory + j / LANES * panelBytes;
+            long add = accumulate || part.firstStep > 0 ? 1 : 0;
+            if (unit == Unit.AMX_BF16) {
+                int rowTiles = (int) panels(height);
+                int columnTiles = (int) panels(width);
+                MemorySegment code =
+                        codes.get(new AmxKey(rowTiles, columnTiles), () -> AmxFloatTile.code(rowTiles, columnTiles));
+                AmxFloatTile.configure(arguments, height, width);
+                arguments
+                        .set(AmxFloatTile.A, a)
+                        .set(AmxFloatTile.A_PANEL, panelBytes)
+                        .set(AmxFloatTile.B, b)
+                        .set(AmxFloatTile.B_PANEL, panelBytes)
+                        .set(AmxFloatTile.BLOCKS, part.blocks)
+                        .set(AmxFloatTile.C, c)
+                        .set(AmxFloatTile.C_STRIDE, stride)
+                        .set(AmxFloatTile.ACCUMULATE, add)
+                        .set(AmxFloatTile.GROUPS, groups)
+                        .call(code);
+            } else {
+                int vectors = (int) panels(width);
+                boolean bf16 = unit.bf16();
+                MemorySegment code =
+                        codes.get(new TileKey(height, vectors, bf16), () -> FmaTile.code(height, vectors, bf16));
+                arguments
+                        .set(FmaTile.A, a)
+                        .set(FmaTile.B, b)
+                        .set(FmaTile.B_PANEL, panelBytes)
+                        .set(FmaTile.STEPS, Math.min(part.blocks * OperandPanel.STEPS, steps - part.firstStep))
+                        .set(FmaTile.C, c)
+                        .set(FmaTile.C_STRIDE, stride)
+                        .set(FmaTile.ACCUMULATE, add)
+                        .set(FmaTile.MASK, (1L << (width - (vectors - 1) * LANES)) - 1)
+                        .set(FmaTile.GROUPS, groups)
+                        .call(code);
+            }
         }
     }
 
     @Override
     public void close() {
-        aPanels.close();
-        bPanels.close();
+        shared.close();
+        for (Scratch scratch : own) {
+            scratch.close();
+        }
     }
 }
