@@ -4,6 +4,7 @@ module dev.puna.training {
     requires static transitive org.jspecify;
     requires transitive dev.puna.model;
     requires transitive dev.puna.data;
+    requires dev.puna.tokenizer;
     requires tools.jackson.databind;
     requires tools.jackson.dataformat.yaml;
     requires jdk.httpserver;

@@ -2,6 +2,7 @@ package dev.puna.cli;
 
 import dev.puna.assembler.MeasuredPeaks;
 import dev.puna.assembler.MeasuredPeaks.Work;
+import dev.puna.kernels.ComputePrecision;
 import dev.puna.kernels.MachinePeaks;
 import dev.puna.tensor.ThreadTeam;
 import java.util.ArrayList;
@@ -46,6 +47,25 @@ record Peaks(int threads, List<Limit> limits) {
                     peaks.gigabytesPerSecondAllThreads()));
         }
         return new Peaks(team.size(), List.copyOf(limits));
+    }
+
+    /** What products of a precision are held against on a tier of kernels, measured in this moment. */
+    static Limit compute(ThreadTeam team, String tier, ComputePrecision precision) {
+        List<Work> works = switch (precision) {
+            case F32 -> List.of(Work.FP32);
+            case BF16 -> List.of(Work.FP32, Work.BF16, Work.AMX_BF16);
+        };
+        if (tier.equals("x86") && dev.puna.assembler.Processor.detect() instanceof dev.puna.assembler.Processor p) {
+            Optional<Limit> highest = works.stream()
+                    .flatMap(work -> MeasuredPeaks.measure(p, work, team.size()).stream())
+                    .map(Peaks::limit)
+                    .max(Comparator.comparingDouble(Limit::allThreads));
+            if (highest.isPresent()) {
+                return highest.get();
+            }
+        }
+        MachinePeaks peaks = MachinePeaks.measure(team);
+        return new Limit("fp32, " + peaks.how(), "GFLOP/s", peaks.gigaflopsOneThread(), peaks.gigaflopsAllThreads());
     }
 
     /** Reading memory on all threads, in 10⁹ bytes a second, measured in this moment. */

@@ -76,6 +76,7 @@ public final class LlamaTraining implements AutoCloseable {
     private final ComputePrecision precision;
     private final KeptActivations keeping;
     private final int maxRows;
+    private final int vocabularyUsed;
     private final int logitRows;
     private final Slab slab;
     private final RopeAngles angles;
@@ -90,7 +91,7 @@ public final class LlamaTraining implements AutoCloseable {
     private final Tensor dO; // (N, H·D)
     private final Tensor dgate; // (N, F)
     private final Tensor dup; // (N, F)
-    private final Tensor logits; // (rows, V)
+    private final Tensor logits; // (rows, V), V without padding
     private final Tensor losses; // (rows)
     private final Tensor logSumExps; // (rows)
 
@@ -101,12 +102,34 @@ public final class LlamaTraining implements AutoCloseable {
             ComputePrecision precision,
             KeptActivations keeping,
             int maxRows) {
+        this(
+                parameters,
+                kernels,
+                precision,
+                keeping,
+                maxRows,
+                parameters.config().vocabularySize());
+    }
+
+    /**
+     * @param maxRows of a batch
+     * @param vocabularyUsed ids below this exist; the head's rows above it are padding, which takes no part in the
+     *     softmax and gets no gradient
+     */
+    public LlamaTraining(
+            ParameterStore parameters,
+            Kernels kernels,
+            ComputePrecision precision,
+            KeptActivations keeping,
+            int maxRows,
+            int vocabularyUsed) {
         this.config = parameters.config();
         this.parameters = parameters;
         this.kernels = kernels;
         this.precision = precision;
         this.keeping = keeping;
         this.maxRows = maxRows;
+        this.vocabularyUsed = vocabularyUsed;
         this.logitRows = logitRows(config, maxRows);
         this.angles = new RopeAngles(config);
         this.slab = new Slab(byteSize(config, keeping, maxRows));
@@ -139,7 +162,7 @@ public final class LlamaTraining implements AutoCloseable {
         this.dO = rows(config.queryWidth());
         this.dgate = rows(config.feedForwardWidth());
         this.dup = rows(config.feedForwardWidth());
-        this.logits = slab.allocate(DType.F32, logitRows, config.vocabularySize());
+        this.logits = slab.allocate(DType.F32, logitRows, vocabularyUsed);
         this.losses = slab.allocate(DType.F32, logitRows);
         this.logSumExps = slab.allocate(DType.F32, logitRows);
     }
@@ -345,12 +368,13 @@ public final class LlamaTraining implements AutoCloseable {
         int n = batch.rowCount();
         Tensor x = last.rows(0, n);
         Tensor h = hidden.rows(0, n);
+        Tensor head = weights().head().rows(0, vocabularyUsed);
         kernels.rmsNorm(h, x, weights().finalNorm(), config.normEpsilon());
         double sum = 0;
         for (int row = 0; row < n; row += logitRows) {
             int end = Math.min(n, row + logitRows);
             Tensor piece = logits.rows(0, end - row);
-            kernels.matmul(piece, h.rows(row, end), weights().head(), precision);
+            kernels.matmul(piece, h.rows(row, end), head, precision);
             Tensor loss = flat(losses, end - row);
             int[] targets = Arrays.copyOfRange(batch.targets(), row, end);
             kernels.crossEntropy(loss, flat(logSumExps, end - row), piece, targets, scale, zLoss);
@@ -358,8 +382,9 @@ public final class LlamaTraining implements AutoCloseable {
                 sum += loss.getFloat(i);
             }
             if (gradients) {
-                kernels.matmulBackwardInput(dh.rows(row, end), piece, weights().head(), false, precision);
-                kernels.matmulBackwardWeight(parameters.gradients().head(), piece, h.rows(row, end), precision);
+                Tensor dhead = parameters.gradients().head().rows(0, vocabularyUsed);
+                kernels.matmulBackwardInput(dh.rows(row, end), piece, head, false, precision);
+                kernels.matmulBackwardWeight(dhead, piece, h.rows(row, end), precision);
             }
         }
         if (gradients) {

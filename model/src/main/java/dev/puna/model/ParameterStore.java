@@ -14,7 +14,8 @@ import java.util.Map;
 
 /**
  * What a trainer owns: fp32 master weights, their gradients and both moments of AdamW, each kind in a slab of its own. A
- * tied head is one parameter with one gradient to which both of its uses add.
+ * tied head is one parameter with one gradient to which both of its uses add. Where the recipe wants stochastic rounding
+ * there is a fifth slab: the matrices as the model sees them, on the grid of bf16.
  */
 public final class ParameterStore implements AutoCloseable {
     /**
@@ -56,18 +57,29 @@ public final class ParameterStore implements AutoCloseable {
     }
 
     private final LlamaConfig config;
-    private final Slab[] slabs = new Slab[4];
+    private final Slab[] slabs;
     private final List<Parameter> parameters = new ArrayList<>();
+    private final Map<Integer, Tensor> rounded = new HashMap<>(); // by the parameter's place
     private final LlamaWeights weights;
     private final LlamaWeights gradients;
 
     /** All zero. */
     public ParameterStore(LlamaConfig config) {
+        this(config, false);
+    }
+
+    /**
+     * All zero.
+     *
+     * @param stochasticRounding whether the model sees what {@link #roundStochastically} made of the weights
+     */
+    public ParameterStore(LlamaConfig config, boolean stochasticRounding) {
         if (config.attentionBias() || config.mlpBias()) {
             throw new ConfigurationException(
                     "attentionBias", true, "no LLaMA was trained with biases; set it to false");
         }
         this.config = config;
+        this.slabs = new Slab[stochasticRounding ? 5 : 4];
         long bytes = slabBytes(config);
         for (int i = 0; i < slabs.length; i++) {
             slabs[i] = new Slab(bytes);
@@ -83,8 +95,23 @@ public final class ParameterStore implements AutoCloseable {
             parameters.add(parameter);
             byDescription.put(description, parameter);
         }
-        this.weights = LlamaWeights.of(
-                config, RopePairing.HALVES, wanted -> of(byDescription, wanted).weight());
+        Map<LlamaTensor, Tensor> seen = new HashMap<>();
+        for (int p = 0; p < parameters.size(); p++) {
+            Parameter parameter = parameters.get(p);
+            seen.put(parameter.description(), parameter.weight());
+            if (stochasticRounding && parameter.isMatrix()) {
+                Tensor copy = take(4, parameter.description());
+                rounded.put(p, copy);
+                seen.put(parameter.description(), copy);
+            }
+        }
+        this.weights = LlamaWeights.of(config, RopePairing.HALVES, wanted -> {
+            Tensor tensor = seen.get(wanted);
+            if (tensor == null) {
+                throw new IllegalStateException("no parameter " + wanted);
+            }
+            return tensor;
+        });
         this.gradients = LlamaWeights.of(
                 config, RopePairing.HALVES, wanted -> of(byDescription, wanted).gradient());
     }
@@ -113,9 +140,9 @@ public final class ParameterStore implements AutoCloseable {
         return bytes;
     }
 
-    /** Bytes of weights, gradients and moments together. */
-    public static long byteSize(LlamaConfig config) {
-        return 4 * slabBytes(config);
+    /** Bytes of weights, gradients and moments together, and of the rounded weights where there are any. */
+    public static long byteSize(LlamaConfig config, boolean stochasticRounding) {
+        return (stochasticRounding ? 5 : 4) * slabBytes(config);
     }
 
     public LlamaConfig config() {
@@ -127,7 +154,7 @@ public final class ParameterStore implements AutoCloseable {
         return List.copyOf(parameters);
     }
 
-    /** The weights as a model sees them. */
+    /** The weights as a model sees them: the masters, or what {@link #roundStochastically} made of them. */
     public LlamaWeights weights() {
         return weights;
     }
@@ -174,6 +201,38 @@ public final class ParameterStore implements AutoCloseable {
                 }
             });
         }
+    }
+
+    /**
+     * Where the store was made for it, gives the model every matrix rounded to bf16, up or down with the probabilities
+     * that make the mean the master weight. The draws depend on seed, update, parameter and element only: there is no
+     * generator to save, and a resumed run rounds as the uninterrupted one.
+     *
+     * @param updates steps of the optimizer that the masters have seen
+     */
+    public void roundStochastically(long seed, long updates, ThreadTeam threads) {
+        for (int p = 0; p < parameters.size(); p++) {
+            Tensor master = parameters.get(p).weight();
+            Tensor target = rounded.get(p);
+            if (target == null) {
+                continue;
+            }
+            long stream = mix(mix(seed ^ 0x5DEECE66DL) + (updates << 20) + p);
+            threads.forRange(master.shape().elementCount(), 1024, (from, to) -> {
+                for (long i = from; i < to; i++) {
+                    target.setFloat(i, roundStochastically(master.getFloat(i), mix(stream + i)));
+                }
+            });
+        }
+    }
+
+    /** {@code value} rounded to bf16 with 16 random bits: what they carry over decides between the two neighbours. */
+    static float roundStochastically(float value, long random) {
+        if (!Float.isFinite(value)) {
+            return value;
+        }
+        int bits = Float.floatToRawIntBits(value) + (int) (random >>> 48);
+        return Float.intBitsToFloat(bits & 0xFFFF0000);
     }
 
     /** SplitMix64 (Steele, Lea and Flood 2014). */

@@ -181,17 +181,21 @@ class LlamaTrainingGoldenTest {
         }
     }
 
-    /** The sum over valid tokens of the global batch: one piece or two, with ragged masks, give the same gradients. */
-    @Test
-    void piecesOfABatch() throws IOException {
-        try (Golden golden = open("gqa");
+    /**
+     * The sum over valid tokens of the global batch: one piece, two or eight, with ragged masks (and one piece of which
+     * nothing counts), give the same loss and gradients. A tied head adds to the embedding's gradient from every piece.
+     */
+    @ParameterizedTest
+    @CsvSource({"gqa,2", "tied,2", "gqa,8", "tied,8"})
+    void piecesOfABatch(String name, int pieces) throws IOException {
+        try (Golden golden = open(name);
                 ThreadTeam team = new ThreadTeam("pieces", 2);
                 Kernels kernels = Kernels.open("auto", team);
                 ParameterStore store = new ParameterStore(golden.config());
                 LlamaTraining training =
                         new LlamaTraining(store, kernels, ComputePrecision.F32, KeptActivations.EVERYTHING, 2 * T)) {
             load(store, golden.file());
-            PackedBatch b = golden.batch();
+            PackedBatch b = ragged(golden.batch(), pieces);
             float scale = 1f / b.validCount();
             LlamaTraining.Loss whole = training.forwardBackward(b, scale, 0);
             List<float[]> expected = store.parameters().stream()
@@ -199,15 +203,16 @@ class LlamaTrainingGoldenTest {
                     .toList();
             store.clearGradients(kernels.threads());
             LlamaTraining.Loss sum = new LlamaTraining.Loss(0, 0);
-            for (int i = 0; i < 2; i++) {
-                int from = i * T;
-                int[] first = Arrays.stream(b.firstVisible(), from, from + T)
-                        .map(row -> row - from)
+            int rows = 2 * T / pieces;
+            for (int from = 0; from < 2 * T; from += rows) {
+                int begin = from;
+                int[] first = Arrays.stream(b.firstVisible(), from, from + rows)
+                        .map(row -> row - begin)
                         .toArray();
                 PackedBatch piece = new PackedBatch(
-                        Arrays.copyOfRange(b.ids(), from, from + T),
-                        Arrays.copyOfRange(b.targets(), from, from + T),
-                        Arrays.copyOfRange(b.positions(), from, from + T),
+                        Arrays.copyOfRange(b.ids(), from, from + rows),
+                        Arrays.copyOfRange(b.targets(), from, from + rows),
+                        Arrays.copyOfRange(b.positions(), from, from + rows),
                         first);
                 sum = sum.plus(training.forwardBackward(piece, scale, 0));
             }
@@ -216,8 +221,125 @@ class LlamaTrainingGoldenTest {
             for (int i = 0; i < expected.size(); i++) {
                 Tensor gradient = store.parameters().get(i).gradient();
                 assertThat(distance(gradient, Tensor.ofFloats(expected.get(i), expected.get(i).length)))
+                        .as(store.parameters().get(i).name())
                         .isLessThan(1e-6);
             }
+        }
+    }
+
+    /** The same tokens as that many sequences of equal length; the second of them, if there are more than two, is masked. */
+    private static PackedBatch ragged(PackedBatch batch, int sequences) {
+        int rows = batch.rowCount() / sequences;
+        int[] targets = batch.targets().clone();
+        if (sequences > 2) {
+            Arrays.fill(targets, rows, 2 * rows, Kernels.IGNORED);
+        }
+        int[] positions = new int[batch.rowCount()];
+        int[] first = new int[batch.rowCount()];
+        Arrays.setAll(positions, i -> i % rows);
+        Arrays.setAll(first, i -> i - i % rows);
+        return new PackedBatch(batch.ids(), targets, positions, first);
+    }
+
+    /** Rows that pad the vocabulary take no part in the softmax and get no gradient, tied or not. */
+    @ParameterizedTest
+    @ValueSource(strings = {"gqa", "tied"})
+    void paddedVocabulary(String name) throws IOException {
+        try (Golden golden = open(name)) {
+            LlamaConfig c = golden.config();
+            LlamaConfig padded = new LlamaConfig(
+                    64,
+                    c.width(),
+                    c.layerCount(),
+                    c.headCount(),
+                    c.kvHeadCount(),
+                    c.headSize(),
+                    c.feedForwardWidth(),
+                    c.contextLength(),
+                    c.normEpsilon(),
+                    c.ropeBase(),
+                    c.ropeScaling(),
+                    c.tiedHead(),
+                    false,
+                    false);
+            try (ThreadTeam team = new ThreadTeam("padded", 2);
+                    Kernels kernels = Kernels.open("auto", team);
+                    ParameterStore store = new ParameterStore(padded);
+                    LlamaTraining training = new LlamaTraining(
+                            store, kernels, ComputePrecision.F32, KeptActivations.EVERYTHING, 2 * T, 61)) {
+                // Large numbers in the padding: in a softmax they would show.
+                store.initialize(new ParameterStore.Initialization(5, false), 3, team);
+                for (ParameterStore.Parameter p : store.parameters()) {
+                    Tensor stored = golden.file().tensor("w/" + p.name());
+                    p.weight().rows(0, stored.rows()).data().copyFrom(stored.data());
+                }
+                PackedBatch batch = golden.batch();
+                double expected = golden.file().tensor("losses").toFloats()[0];
+                assertThat(training.forwardBackward(batch, 1f / batch.validCount(), 0)
+                                .mean())
+                        .isCloseTo(expected, within(1e-5 * expected));
+                for (ParameterStore.Parameter p : store.parameters()) {
+                    Tensor wanted = golden.file().tensor("g/" + p.name());
+                    long rows = wanted.rows();
+                    assertThat(distance(p.gradient().rows(0, rows), wanted))
+                            .as(p.name())
+                            .isLessThan(1e-5);
+                    if (p.gradient().rows() > rows) {
+                        assertThat(kernels.squaredNorm(
+                                        p.gradient().rows(rows, p.gradient().rows())))
+                                .isZero();
+                    }
+                }
+            }
+        }
+    }
+
+    /** A tied head is one parameter: its gradient is in the global norm once. */
+    @ParameterizedTest
+    @ValueSource(strings = {"gqa", "tied"})
+    void globalNormCountsEveryParameterOnce(String name) throws IOException {
+        try (Golden golden = open(name);
+                ThreadTeam team = new ThreadTeam("norm", 2);
+                Kernels kernels = Kernels.open("auto", team);
+                ParameterStore store = new ParameterStore(golden.config());
+                LlamaTraining training =
+                        new LlamaTraining(store, kernels, ComputePrecision.F32, KeptActivations.EVERYTHING, 2 * T)) {
+            load(store, golden.file());
+            training.forwardBackward(golden.batch(), 1f / golden.batch().validCount(), 0);
+            double expected = 0;
+            for (String tensor : golden.file().names()) {
+                if (tensor.startsWith("g/")) {
+                    for (float g : golden.file().tensor(tensor).toFloats()) {
+                        expected += (double) g * g;
+                    }
+                }
+            }
+            double found = 0;
+            for (ParameterStore.Parameter p : store.parameters()) {
+                found += kernels.squaredNorm(p.gradient());
+            }
+            assertThat(Math.sqrt(found)).isCloseTo(Math.sqrt(expected), within(1e-5 * Math.sqrt(expected)));
+        }
+    }
+
+    /** The z-loss moves gradients, and the loss that is told stays the cross-entropy. */
+    @Test
+    void zLossIsNotInTheLoss() throws IOException {
+        try (Golden golden = open("gqa");
+                ThreadTeam team = new ThreadTeam("z", 2);
+                Kernels kernels = Kernels.open("auto", team);
+                ParameterStore store = new ParameterStore(golden.config());
+                LlamaTraining training =
+                        new LlamaTraining(store, kernels, ComputePrecision.F32, KeptActivations.EVERYTHING, 2 * T)) {
+            load(store, golden.file());
+            float scale = 1f / golden.batch().validCount();
+            LlamaTraining.Loss plain = training.forwardBackward(golden.batch(), scale, 0);
+            float[] gradient = store.gradients().head().toFloats();
+            store.clearGradients(team);
+            LlamaTraining.Loss regularized = training.forwardBackward(golden.batch(), scale, 0.1f);
+            assertThat(regularized).isEqualTo(plain);
+            assertThat(distance(store.gradients().head(), Tensor.ofFloats(gradient, gradient.length)))
+                    .isGreaterThan(1e-3);
         }
     }
 

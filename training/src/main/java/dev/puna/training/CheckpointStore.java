@@ -6,11 +6,13 @@ import dev.puna.formats.Safetensors;
 import dev.puna.model.HuggingFaceFormat;
 import dev.puna.model.LlamaConfig;
 import dev.puna.model.ParameterStore;
+import dev.puna.model.convert.Vocabulary;
 import dev.puna.tensor.ConfigurationException;
-import dev.puna.tensor.CorruptFileException;
 import dev.puna.tensor.DType;
 import dev.puna.tensor.Slab;
 import dev.puna.tensor.Tensor;
+import dev.puna.tokenizer.SpecialTokens;
+import dev.puna.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -26,6 +28,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -36,8 +39,13 @@ import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The checkpoints of a run: {@code step-00000500} is a Hugging Face directory that transformers loads as it is, and
- * {@code trainer/} in it holds the moments, the state, the recipe and the SHA-256 of every file. A checkpoint is written
- * beside its name from a copy in memory while training goes on, forced to the disk, and renamed when it is complete.
+ * {@code trainer/} in it holds the moments, the state, the recipe, how many tokens each source has, and the SHA-256 of
+ * every file. A checkpoint is written beside its name from a copy in memory while training goes on, forced to the disk,
+ * and renamed when it is complete.
+ *
+ * <p>At any moment a kill leaves only complete checkpoints under names with {@code step-}; what begins with a dot is on
+ * its way in or out. Checkpoints of a future that was given up, because the run went on from an earlier one, are renamed
+ * {@code abandoned-step-…} and left to their owner.
  */
 final class CheckpointStore implements AutoCloseable {
     private static final String PREFIX = "step-";
@@ -45,19 +53,99 @@ final class CheckpointStore implements AutoCloseable {
     private static final String STATE = "trainer/state.json";
     private static final String OPTIMIZER = "trainer/optimizer.safetensors";
 
+    private static final String DATA = "trainer/data.json";
+    private static final String RECIPE = "trainer/recipe.yaml";
+    private static final String REPLACED = ".replaced";
+    /** For the small files of a checkpoint. */
+    private static final long SMALL = 4 << 20;
+
     private final Path directory;
     private final Recipe recipe;
+    private final Optional<Tokenizer> tokenizer;
+    private final Map<String, Long> sourceTokens;
     private @Nullable Thread writer;
     private volatile @Nullable Exception failure;
     private @Nullable Slab snapshot;
 
-    CheckpointStore(Recipe recipe) throws IOException {
+    /** @param step where the run goes on: later checkpoints are abandoned */
+    CheckpointStore(Recipe recipe, Optional<Tokenizer> tokenizer, Map<String, Long> sourceTokens, long step)
+            throws IOException {
         this.recipe = recipe;
-        this.directory = Path.of(recipe.output(), "checkpoints");
+        this.tokenizer = tokenizer;
+        this.sourceTokens = sourceTokens;
+        this.directory = directory(recipe);
         Files.createDirectories(directory);
+        recover(directory);
         for (Path left : list(directory, ".")) {
             delete(left); // what a killed run was writing
         }
+        for (Path later : list(directory, PREFIX)) {
+            if (stepOf(later) > step) {
+                Path aside = directory.resolve("abandoned-" + later.getFileName());
+                delete(aside);
+                Files.move(later, aside, StandardCopyOption.ATOMIC_MOVE);
+            }
+        }
+    }
+
+    /** A kill between the two renames of {@link #publish} leaves the old checkpoint aside: it gets its name back. */
+    private static void recover(Path directory) throws IOException {
+        for (Path aside : list(directory, "." + PREFIX)) {
+            String name = aside.getFileName().toString();
+            if (name.endsWith(REPLACED)) {
+                Path target = directory.resolve(name.substring(1, name.length() - REPLACED.length()));
+                if (!Files.exists(target)) {
+                    Files.move(aside, target, StandardCopyOption.ATOMIC_MOVE);
+                }
+            }
+        }
+    }
+
+    /** Bytes of the copy from which a checkpoint is written: weights and moments. */
+    static long snapshotBytes(LlamaConfig config) {
+        return ParameterStore.byteSize(config, false) / 4 * 3;
+    }
+
+    /**
+     * Looks before the first step whether the disk will hold the run's checkpoints.
+     *
+     * @throws ConfigurationException if it has too little space
+     */
+    static void requireSpace(Recipe recipe) throws IOException {
+        long one = snapshotBytes(recipe.config()) + SMALL;
+        long every = recipe.checkpoints().every();
+        long all = every == 0 ? 1 : Math.ceilDiv(recipe.steps(), every);
+        long forGood = recipe.checkpoints().keepEvery() == 0
+                ? 0
+                : recipe.steps() / recipe.checkpoints().keepEvery();
+        // The newest is written before the oldest goes.
+        long count = Math.min(all, recipe.checkpoints().keepLast() + 1L + Math.min(all, forGood));
+        long there = 0;
+        for (Path checkpoint : complete(recipe)) {
+            for (Path file : files(checkpoint)) {
+                there += Files.size(file);
+            }
+        }
+        Path existing = directory(recipe).toAbsolutePath();
+        while (existing != null && !Files.exists(existing)) {
+            existing = existing.getParent();
+        }
+        if (existing == null) {
+            return;
+        }
+        long free = Files.getFileStore(existing).getUsableSpace();
+        if (one > (free + there) / count) {
+            throw new ConfigurationException(
+                    "output",
+                    recipe.output(),
+                    "has " + mebibytes(free) + " free, and up to " + String.format(Locale.ROOT, "%,d", count)
+                            + " checkpoints of " + mebibytes(one)
+                            + " will lie there; make room, choose another directory, or lower checkpoints.keepLast");
+        }
+    }
+
+    private static String mebibytes(long bytes) {
+        return String.format(Locale.ROOT, "%,d MiB", bytes >> 20);
     }
 
     static Path directory(Recipe recipe) {
@@ -77,6 +165,7 @@ final class CheckpointStore implements AutoCloseable {
 
     /** The complete checkpoints of a run, oldest first. */
     static List<Path> complete(Recipe recipe) throws IOException {
+        recover(directory(recipe));
         return list(directory(recipe), PREFIX);
     }
 
@@ -87,11 +176,13 @@ final class CheckpointStore implements AutoCloseable {
      */
     void save(ParameterStore parameters, TrainingState state) throws IOException {
         await();
-        long bytes = 0;
-        for (ParameterStore.Parameter p : parameters.parameters()) {
-            bytes += 3 * Slab.bytesFor(DType.F32, p.weight().shape().elementCount());
+        long free = Files.getFileStore(directory).getUsableSpace();
+        long needed = snapshotBytes(parameters.config()) + SMALL;
+        if (free < needed) {
+            throw new IOException("no room for the checkpoint of step " + state.step() + ": " + directory + " has "
+                    + mebibytes(free) + " free, it takes " + mebibytes(needed));
         }
-        Slab slab = new Slab(bytes);
+        Slab slab = new Slab(snapshotBytes(parameters.config()));
         snapshot = slab;
         List<OutgoingTensor> weights = new ArrayList<>();
         List<OutgoingTensor> moments = new ArrayList<>();
@@ -102,10 +193,12 @@ final class CheckpointStore implements AutoCloseable {
         }
         LlamaConfig config = parameters.config();
         Thread thread = Thread.ofPlatform().name("checkpoint").unstarted(() -> {
+            Path beside = directory.resolve("." + name(state.step()) + ".incomplete");
             try {
-                write(config, weights, moments, state);
+                write(beside, config, weights, moments, state);
             } catch (IOException | RuntimeException e) {
                 failure = e;
+                clear(beside);
             }
         });
         writer = thread;
@@ -138,42 +231,80 @@ final class CheckpointStore implements AutoCloseable {
         Exception failed = failure;
         if (failed != null) {
             failure = null;
-            List<Path> left = list(directory, PREFIX);
             throw new IOException(
-                    "a checkpoint could not be written to " + directory + " (" + failed.getMessage() + "); "
-                            + (left.isEmpty() ? "there is none yet" : "the last good one is " + left.getLast()),
-                    failed);
+                    "a checkpoint could not be written to " + directory + " (" + failed.getMessage() + ")", failed);
         }
     }
 
+    /** Gives back the disk space of what could not be completed. */
+    private void clear(Path beside) {
+        try {
+            delete(beside);
+        } catch (IOException left) {
+            // The next run clears it; the first failure is what is told.
+            Objects.requireNonNull(failure).addSuppressed(left);
+        }
+    }
+
+    private static String name(long step) {
+        return String.format(Locale.ROOT, "%s%08d", PREFIX, step);
+    }
+
     private void write(
-            LlamaConfig config, List<OutgoingTensor> weights, List<OutgoingTensor> moments, TrainingState state)
+            Path beside,
+            LlamaConfig config,
+            List<OutgoingTensor> weights,
+            List<OutgoingTensor> moments,
+            TrainingState state)
             throws IOException {
-        String name = String.format(Locale.ROOT, "%s%08d", PREFIX, state.step());
-        Path beside = directory.resolve("." + name + ".incomplete");
         delete(beside);
         Files.createDirectories(beside.resolve("trainer"));
+        Optional<SpecialTokens> special = tokenizer.map(Tokenizer::specialTokens);
         text(
                 beside,
                 HuggingFaceFormat.CONFIG_FILE,
-                HuggingFaceFormat.writeConfig(config, DType.F32, Optional.empty(), List.of()));
+                HuggingFaceFormat.writeConfig(
+                        config,
+                        DType.F32,
+                        special.flatMap(
+                                s -> s.bos().isPresent() ? Optional.of(s.bos().getAsInt()) : Optional.empty()),
+                        special.<Iterable<Integer>>map(SpecialTokens::endOfGeneration)
+                                .orElse(List.of())));
         Safetensors.writeDirectory(beside, Map.of("format", "pt"), weights, Safetensors.DEFAULT_SHARD_BYTES);
         Safetensors.write(beside.resolve(OPTIMIZER), Map.of(), moments);
-        text(beside, STATE, JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsString(state));
-        text(beside, "trainer/recipe.yaml", recipe.toYaml());
-        copyTokenizer(beside);
+        text(beside, STATE, json(state));
+        text(beside, DATA, json(new TreeMap<>(sourceTokens)));
+        text(beside, RECIPE, recipe.toYaml());
+        if (tokenizer.isPresent()) {
+            Vocabulary.writeHuggingFace(tokenizer.get(), Path.of(recipe.data().tokenizer()), beside);
+        }
         Map<String, String> sums = new TreeMap<>();
         for (Path file : files(beside)) {
             sums.put(beside.relativize(file).toString().replace('\\', '/'), sha256(file));
         }
-        text(beside, SUMS, JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsString(sums));
+        text(beside, SUMS, json(sums));
         force(beside.resolve("trainer"));
         force(beside);
-        Path target = directory.resolve(name);
-        delete(target);
+        publish(beside, directory.resolve(name(state.step())));
+        retire();
+    }
+
+    /** Gives a complete checkpoint its name. One of that name, from before a rollback, goes when the new one stands. */
+    private void publish(Path beside, Path target) throws IOException {
+        Path aside = directory.resolve("." + target.getFileName() + REPLACED);
+        boolean replaces = Files.exists(target);
+        if (replaces) {
+            Files.move(target, aside, StandardCopyOption.ATOMIC_MOVE);
+        }
         Files.move(beside, target, StandardCopyOption.ATOMIC_MOVE);
         force(directory);
-        retire();
+        if (replaces) {
+            delete(aside);
+        }
+    }
+
+    private static String json(Object value) {
+        return JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsString(value) + "\n";
     }
 
     private static void text(Path directory, String name, String content) throws IOException {
@@ -185,26 +316,6 @@ final class CheckpointStore implements AutoCloseable {
         try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
             channel.force(true);
         } catch (IOException unsupported) {
-        }
-    }
-
-    private void copyTokenizer(Path target) throws IOException {
-        if (recipe.data().tokenizer().isEmpty()) {
-            return;
-        }
-        Path source = Path.of(recipe.data().tokenizer());
-        List<Path> candidates = new ArrayList<>();
-        if (Files.isDirectory(source)) {
-            for (String name : List.of("tokenizer.json", "tokenizer.model", "tokenizer_config.json")) {
-                candidates.add(source.resolve(name));
-            }
-        } else {
-            candidates.add(source);
-        }
-        for (Path candidate : candidates) {
-            if (Files.isRegularFile(candidate)) {
-                AtomicFile.write(target.resolve(candidate.getFileName().toString()), Files.readAllBytes(candidate));
-            }
         }
     }
 
@@ -257,13 +368,31 @@ final class CheckpointStore implements AutoCloseable {
         }
     }
 
-    /**
-     * Fills the parameters from a checkpoint after checking every byte of it.
-     *
-     * @throws ConfigurationException if it is damaged, naming the file and the checkpoint before it
-     */
-    static TrainingState load(Path checkpoint, ParameterStore parameters) throws IOException {
-        verify(checkpoint);
+    /** The state of a checkpoint that was verified. */
+    static TrainingState state(Path checkpoint) throws IOException {
+        return JsonMapper.shared().readValue(Files.readString(checkpoint.resolve(STATE)), TrainingState.class);
+    }
+
+    /** The recipe of a checkpoint that was verified. */
+    static Recipe recipe(Path checkpoint) throws IOException {
+        return Recipe.read(checkpoint.resolve(RECIPE), List.of());
+    }
+
+    /** @throws ConfigurationException if the sources have not the tokens that they had: the cursor would lie */
+    static void requireSameData(Path checkpoint, Map<String, Long> sourceTokens) throws IOException {
+        Map<String, Long> then = JsonMapper.shared()
+                .readValue(Files.readString(checkpoint.resolve(DATA)), new TypeReference<Map<String, Long>>() {});
+        if (!then.equals(sourceTokens)) {
+            throw new ConfigurationException(
+                    "data.sources",
+                    "tokens of each: " + new TreeMap<>(sourceTokens),
+                    "when the checkpoint was written they had " + new TreeMap<>(then)
+                            + "; give back the shards of then, or begin another run");
+        }
+    }
+
+    /** Fills the parameters from a checkpoint that was verified. */
+    static void load(Path checkpoint, ParameterStore parameters) throws IOException {
         try (Safetensors weights = Safetensors.open(checkpoint);
                 Safetensors moments = Safetensors.open(checkpoint.resolve(OPTIMIZER))) {
             for (ParameterStore.Parameter p : parameters.parameters()) {
@@ -272,7 +401,6 @@ final class CheckpointStore implements AutoCloseable {
                 fill(checkpoint, moments, "second." + p.name(), p.secondMoment());
             }
         }
-        return JsonMapper.shared().readValue(Files.readString(checkpoint.resolve(STATE)), TrainingState.class);
     }
 
     private static void fill(Path checkpoint, Safetensors file, String name, Tensor target) {
@@ -283,7 +411,15 @@ final class CheckpointStore implements AutoCloseable {
         target.data().copyFrom(file.tensor(name).data());
     }
 
-    private static void verify(Path checkpoint) throws IOException {
+    /**
+     * Reads every byte of a checkpoint against its checksums.
+     *
+     * @throws ConfigurationException if it is damaged, naming the file and the checkpoint before it
+     */
+    static void verify(Path checkpoint) throws IOException {
+        if (!Files.isDirectory(checkpoint)) {
+            throw new ConfigurationException("resume", checkpoint, "there is no such directory");
+        }
         String damage;
         try {
             Map<String, String> sums = JsonMapper.shared()
@@ -298,14 +434,16 @@ final class CheckpointStore implements AutoCloseable {
                 }
             }
         } catch (IOException | JacksonException e) {
-            damage = SUMS + " cannot be read";
+            damage = SUMS + " is missing or cannot be read";
         }
         if (!damage.isEmpty()) {
             Path parent = checkpoint.toAbsolutePath().getParent();
             List<Path> before = parent == null
                     ? List.of()
                     : list(parent, PREFIX).stream()
-                            .filter(other -> other.getFileName().compareTo(checkpoint.getFileName()) < 0)
+                            .filter(other ->
+                                    other.getFileName().toString().compareTo(String.valueOf(checkpoint.getFileName()))
+                                            < 0)
                             .toList();
             throw new ConfigurationException(
                     "resume",
@@ -321,8 +459,13 @@ final class CheckpointStore implements AutoCloseable {
     static void start(Path model, ParameterStore parameters, dev.puna.kernels.Kernels kernels) throws IOException {
         try (Safetensors weights = Safetensors.open(model)) {
             for (ParameterStore.Parameter p : parameters.parameters()) {
-                if (!weights.contains(p.name())) {
-                    throw new CorruptFileException(model, 0, "tensor \"" + p.name() + "\"", "none");
+                if (!weights.contains(p.name())
+                        || !weights.describe(p.name()).shape().equals(p.weight().shape())) {
+                    throw new ConfigurationException(
+                            "model.start",
+                            model,
+                            "has no tensor \"" + p.name() + "\" of shape "
+                                    + p.weight().shape() + ": it is of another model than the recipe");
                 }
                 kernels.dequantize(p.weight(), weights.tensor(p.name()));
             }

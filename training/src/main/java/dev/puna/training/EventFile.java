@@ -12,7 +12,8 @@ import java.util.zip.CRC32C;
 
 /**
  * A TensorBoard event file: TFRecord frames (length, masked CRC-32C of it, payload, masked CRC-32C of that) around
- * {@code Event} messages of tensorflow/core/util/event.proto, of which scalars need five fields.
+ * {@code Event} messages of tensorflow/core/util/event.proto, of which scalars need five fields and the mark of a
+ * restart two.
  */
 final class EventFile implements AutoCloseable {
     private final OutputStream out;
@@ -25,6 +26,19 @@ final class EventFile implements AutoCloseable {
         ByteArrayOutputStream event = new ByteArrayOutputStream();
         fixed64(event, 1, Double.doubleToRawLongBits(now / 1000.0));
         bytes(event, 3, "brain.Event:2".getBytes(StandardCharsets.UTF_8));
+        frame(event.toByteArray());
+    }
+
+    /** The run goes on from {@code step}: TensorBoard then drops what it had at and after it. */
+    void restart(long step) throws IOException {
+        ByteArrayOutputStream session = new ByteArrayOutputStream();
+        varint(session, 1 << 3); // SessionLog.status
+        varint(session, 1); // START
+        ByteArrayOutputStream event = new ByteArrayOutputStream();
+        fixed64(event, 1, Double.doubleToRawLongBits(System.currentTimeMillis() / 1000.0));
+        varint(event, 2 << 3);
+        varint(event, step);
+        bytes(event, 7, session.toByteArray());
         frame(event.toByteArray());
     }
 

@@ -1,9 +1,12 @@
 package dev.puna.training;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.puna.kernels.ComputePrecision;
 import dev.puna.model.KeptActivations;
 import dev.puna.model.LlamaConfig;
 import dev.puna.model.LlamaPreset;
+import dev.puna.model.LlamaTraining;
+import dev.puna.model.ParameterStore;
 import dev.puna.model.RopeScaling;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
@@ -13,11 +16,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
+import tools.jackson.dataformat.yaml.YAMLWriteFeature;
 
 /**
  * A run as a file. What a recipe does not say is in {@code recipe-defaults.yaml} beside this class; {@link #toYaml}
@@ -30,6 +35,8 @@ import tools.jackson.dataformat.yaml.YAMLMapper;
  * @param precision {@code bf16} or {@code fp32}
  * @param keep {@code everything}, {@code linear-outputs} or {@code layer-inputs}
  * @param zLoss weight of the z-loss, 0 for none
+ * @param stochasticRounding whether products in bf16 see the fp32 weights rounded up or down by chance, so that their
+ *     mean is the weight, instead of to the nearest
  */
 public record Recipe(
         String name,
@@ -39,6 +46,7 @@ public record Recipe(
         String precision,
         String keep,
         double zLoss,
+        boolean stochasticRounding,
         Model model,
         Initialization initialization,
         Data data,
@@ -47,13 +55,16 @@ public record Recipe(
         Schedule schedule,
         Guards guards,
         Checkpoints checkpoints,
-        Logging logging) {
+        Logging logging,
+        Samples samples) {
 
     /**
      * The model's shape.
      *
      * @param preset a published model whose shape this is, or empty; the other fields are then ignored
      * @param start a checkpoint in Hugging Face's format to begin from, or empty
+     * @param vocabularyUsed ids below this exist, the rows of the embedding and the head above it are padding that takes
+     *     no part in the softmax; 0 when all of them exist
      */
     public record Model(
             String preset,
@@ -67,7 +78,8 @@ public record Recipe(
             int contextLength,
             float normEpsilon,
             double ropeBase,
-            boolean tiedHead) {}
+            boolean tiedHead,
+            int vocabularyUsed) {}
 
     /** See {@link dev.puna.model.ParameterStore.Initialization}. */
     public record Initialization(double deviation, boolean depthScaled) {}
@@ -78,8 +90,9 @@ public record Recipe(
      * @param documents {@code respected}: a row sees its own document only; {@code ignored}: the whole sequence
      * @param validation shards held out, or none
      * @param validationSequences of the validation shards to evaluate, 0 for all
-     * @param bytesPerToken of the training text, for bits per byte; 0 when not known
-     * @param tokenizer directory or file whose tokenizer files go into checkpoints, or empty
+     * @param bytesPerToken of the text, for bits per byte; 0 when not known; with a tokenizer bytes are counted instead
+     * @param tokenizer directory or file of the tokenizer that made the shards, or empty: it goes into checkpoints,
+     *     counts bytes, writes samples, and the shards are held against it
      */
     public record Data(
             List<Source> sources,
@@ -95,13 +108,25 @@ public record Recipe(
 
     /**
      * @param sequences of a step
-     * @param microSequences that go through the model at a time
-     * @param ramp larger batches later
+     * @param microSequences that go through the model at a time, of the longest there are
+     * @param ramp larger batches or longer sequences later
      */
     public record Batch(int sequences, int microSequences, List<Ramp> ramp) {}
 
-    /** From so many tokens on, so many sequences in a step. */
-    public record Ramp(long afterTokens, int sequences) {}
+    /**
+     * From so many tokens on, so many sequences in a step, of the length of before or of another.
+     *
+     * @param sequenceLength must divide, or be divided by, those of the other stages
+     */
+    @JsonInclude(JsonInclude.Include.NON_ABSENT)
+    public record Ramp(long afterTokens, int sequences, Optional<Integer> sequenceLength) {}
+
+    /** What a step draws. */
+    public record Stage(int sequences, int sequenceLength) {
+        public long tokens() {
+            return (long) sequences * sequenceLength;
+        }
+    }
 
     /**
      * AdamW.
@@ -137,15 +162,24 @@ public record Recipe(
     public record Schedule(String kind, double lr, long warmupSteps, double finalFraction, long decaySteps) {}
 
     /**
-     * When a step is not taken.
+     * When a step is not taken. A loss or a norm that is no number is never taken.
      *
      * @param onDivergence {@code skip} the step, {@code rollback} to the last checkpoint, or {@code stop}
-     * @param window losses that a new one is compared with
+     * @param window losses and gradient norms that a new one is compared with
      * @param zScore a loss this many standard deviations above them is a jump; 0 for never
+     * @param gradientZScore a gradient norm this many above them is an explosion; 0 for never
      * @param maxGradientNorm a larger norm is an explosion; 0 for never
-     * @param patience divergences in a row before the run stops
+     * @param patience steps not taken in a row, before the run stops
+     * @param maxRollbacks of the whole run, before it stops
      */
-    public record Guards(String onDivergence, int window, double zScore, double maxGradientNorm, int patience) {}
+    public record Guards(
+            String onDivergence,
+            int window,
+            double zScore,
+            double gradientZScore,
+            double maxGradientNorm,
+            int patience,
+            int maxRollbacks) {}
 
     /**
      * @param every steps between checkpoints, 0 for one at the end
@@ -157,8 +191,20 @@ public record Recipe(
     /** Steps between progress lines and between validations (0: at the end only). */
     public record Logging(long every, long validateEvery) {}
 
+    /**
+     * What the model writes while it learns.
+     *
+     * @param every steps between samples, 0 for none
+     * @param prompts one sample each; needs {@code data.tokenizer}
+     * @param maxTokens of a sample
+     * @param temperature 0 for the most probable token
+     */
+    public record Samples(long every, List<String> prompts, int maxTokens, double temperature) {}
+
     private static final YAMLMapper YAML = YAMLMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .disable(YAMLWriteFeature.WRITE_DOC_START_MARKER)
+            .enable(YAMLWriteFeature.MINIMIZE_QUOTES)
             .build();
 
     /**
@@ -193,8 +239,18 @@ public record Recipe(
         } catch (JacksonException e) {
             String message = String.valueOf(e.getOriginalMessage());
             throw new ConfigurationException(
-                    "recipe", "(unreadable)", message.lines().findFirst().orElse("not YAML"));
+                    fieldOf(e), "(unreadable)", message.lines().findFirst().orElse("not YAML"));
         }
+    }
+
+    /** {@code schedule.lr}, where the reader got so far. */
+    private static String fieldOf(JacksonException e) {
+        StringBuilder path = new StringBuilder();
+        for (JacksonException.Reference step : e.getPath()) {
+            String name = step.getPropertyName();
+            path.append(name == null ? "[" + step.getIndex() + "]" : (path.isEmpty() ? "" : ".") + name);
+        }
+        return path.isEmpty() ? "recipe" : path.toString();
     }
 
     private static void merge(ObjectNode into, ObjectNode from, String path) {
@@ -234,6 +290,10 @@ public record Recipe(
         return YAML.writeValueAsString(this);
     }
 
+    JsonNode toTree() {
+        return YAML.valueToTree(this);
+    }
+
     private void check() {
         positive("steps", steps);
         positive("batch.sequences", batch.sequences);
@@ -245,21 +305,20 @@ public record Recipe(
         oneOf("optimizer.decay", optimizer.decay, "matrices", "all", "none");
         oneOf("guards.onDivergence", guards.onDivergence, "skip", "rollback", "stop");
         LlamaConfig shape = config();
-        if (data.sequenceLength > shape.contextLength()) {
+        checkStages(shape);
+        if (model.vocabularyUsed < 0 || model.vocabularyUsed > shape.vocabularySize()) {
             throw new ConfigurationException(
-                    "data.sequenceLength",
-                    data.sequenceLength,
-                    "is longer than the model's contextLength=" + shape.contextLength());
+                    "model.vocabularyUsed",
+                    model.vocabularyUsed,
+                    "must be between 0 and the vocabularySize=" + shape.vocabularySize());
         }
-        long before = 0;
-        for (Ramp ramp : batch.ramp) {
-            positive("batch.ramp.sequences", ramp.sequences);
-            if (ramp.afterTokens <= before) {
-                throw new ConfigurationException(
-                        "batch.ramp.afterTokens", ramp.afterTokens, "must rise from stage to stage");
-            }
-            before = ramp.afterTokens;
+        if (stochasticRounding && !precision.equals("bf16")) {
+            throw new ConfigurationException(
+                    "stochasticRounding",
+                    true,
+                    "rounds to bf16, and precision=" + precision + " does not; set one of them");
         }
+        checkSamples();
         notNegative("optimizer.weightDecay", optimizer.weightDecay);
         notNegative("optimizer.clip", optimizer.clip);
         notNegative("zLoss", zLoss);
@@ -270,17 +329,76 @@ public record Recipe(
             throw new ConfigurationException(
                     "checkpoints.keepLast", checkpoints.keepLast, "keep at least 1, or there is nothing to resume");
         }
-        if (guards.patience < 1) {
-            throw new ConfigurationException("guards.patience", guards.patience, "must be at least 1");
-        }
+        positive("guards.patience", guards.patience);
+        positive("guards.window", guards.window);
+        notNegative("guards.zScore", guards.zScore);
+        notNegative("guards.gradientZScore", guards.gradientZScore);
+        notNegative("guards.maxGradientNorm", guards.maxGradientNorm);
+        notNegative("guards.maxRollbacks", guards.maxRollbacks);
+        notNegative("checkpoints.every", checkpoints.every);
+        notNegative("checkpoints.keepEvery", checkpoints.keepEvery);
+        notNegative("logging.validateEvery", logging.validateEvery);
+        notNegative("data.validationSequences", data.validationSequences);
+        notNegative("data.bytesPerToken", data.bytesPerToken);
         LrSchedule.of(schedule, steps);
         new dev.puna.kernels.AdamWStep(0, optimizer.beta1, optimizer.beta2, optimizer.epsilon, 0, 1, 1);
-        new dev.puna.model.ParameterStore.Initialization(initialization.deviation, initialization.depthScaled);
+        new ParameterStore.Initialization(initialization.deviation, initialization.depthScaled);
+    }
+
+    private void checkStages(LlamaConfig shape) {
+        long before = 0;
+        for (Ramp ramp : batch.ramp) {
+            positive("batch.ramp.sequences", ramp.sequences);
+            positive("batch.ramp.sequenceLength", ramp.sequenceLength.orElse(1));
+            if (ramp.afterTokens <= before) {
+                throw new ConfigurationException(
+                        "batch.ramp.afterTokens", ramp.afterTokens, "must rise from stage to stage");
+            }
+            before = ramp.afterTokens;
+        }
+        int longest = longestSequence();
+        if (longest > shape.contextLength()) {
+            throw new ConfigurationException(
+                    longest == data.sequenceLength ? "data.sequenceLength" : "batch.ramp.sequenceLength",
+                    longest,
+                    "is longer than the model's contextLength=" + shape.contextLength());
+        }
+        List<Integer> lengths = new ArrayList<>(List.of(data.sequenceLength));
+        batch.ramp.forEach(ramp -> ramp.sequenceLength.ifPresent(lengths::add));
+        for (int one : lengths) {
+            for (int other : lengths) {
+                if (Math.max(one, other) % Math.min(one, other) != 0) {
+                    throw new ConfigurationException(
+                            "batch.ramp.sequenceLength",
+                            one,
+                            "must divide, or be divided by, the length " + other + " of another stage");
+                }
+            }
+        }
+    }
+
+    private void checkSamples() {
+        notNegative("samples.every", samples.every);
+        notNegative("samples.temperature", samples.temperature);
+        positive("samples.maxTokens", samples.maxTokens);
+        if (samples.every > 0 && samples.prompts.isEmpty()) {
+            throw new ConfigurationException("samples.prompts", "[]", "name what the model is to continue");
+        }
+        if (samples.every > 0 && data.tokenizer.isEmpty()) {
+            throw new ConfigurationException(
+                    "samples.every", samples.every, "needs the tokenizer of the shards in data.tokenizer");
+        }
     }
 
     private static void positive(String field, long value) {
         if (value < 1) {
             throw new ConfigurationException(field, value, "must be at least 1");
+        }
+    }
+
+    private static void notNegative(String field, long value) {
+        if (value < 0) {
+            throw new ConfigurationException(field, value, "must be 0 or more");
         }
     }
 
@@ -330,38 +448,70 @@ public record Recipe(
         return KeptActivations.valueOf(keep.toUpperCase(Locale.ROOT).replace('-', '_'));
     }
 
-    /** Sequences of a step that begins when so many tokens have been seen. */
-    public int sequencesAfter(long tokens) {
+    /** What a step draws that begins when so many tokens have been seen. */
+    public Stage stageAfter(long tokens) {
         int sequences = batch.sequences;
+        int length = data.sequenceLength;
         for (Ramp ramp : batch.ramp) {
             if (tokens >= ramp.afterTokens) {
                 sequences = ramp.sequences;
+                length = ramp.sequenceLength.orElse(length);
             }
         }
-        return sequences;
+        return new Stage(sequences, length);
+    }
+
+    /** Inputs of the longest sequences that any stage has. */
+    public int longestSequence() {
+        return batch.ramp.stream()
+                .mapToInt(ramp -> ramp.sequenceLength.orElse(data.sequenceLength))
+                .reduce(data.sequenceLength, Math::max);
+    }
+
+    /** Inputs of the shortest. */
+    public int shortestSequence() {
+        return batch.ramp.stream()
+                .mapToInt(ramp -> ramp.sequenceLength.orElse(data.sequenceLength))
+                .reduce(data.sequenceLength, Math::min);
     }
 
     /** Rows that go through the model at a time. */
     public int rows() {
-        return Math.multiplyExact(batch.microSequences, data.sequenceLength);
+        return Math.multiplyExact(batch.microSequences, longestSequence());
+    }
+
+    /** Ids that exist; rows of the embedding above them are padding. */
+    public int vocabularyUsed() {
+        return model.vocabularyUsed == 0 ? config().vocabularySize() : model.vocabularyUsed;
     }
 
     /** Forward and backward: 6 per parameter in a product, and the causal half of attention. */
     public double flopsPerToken() {
-        LlamaConfig c = config();
-        double products = c.parameterCount() - (c.tiedHead() ? 0 : (double) c.vocabularySize() * c.width());
-        return 6 * products + 6.0 * c.layerCount() * c.queryWidth() * data.sequenceLength;
+        return flopsPerToken(data.sequenceLength, 0.5);
     }
 
-    /** Bytes that this run needs for its parameters and activations, by what is kept. */
+    /**
+     * Forward and backward: 6 per parameter in a product, and attention over {@code length} positions.
+     *
+     * @param causal 0.5 for what has to be computed, 1 for the convention that counts the masked half, too
+     */
+    double flopsPerToken(int length, double causal) {
+        LlamaConfig c = config();
+        double products = c.parameterCount() - (c.tiedHead() ? 0 : (double) c.vocabularySize() * c.width());
+        return 6 * products + 12 * causal * c.layerCount() * c.queryWidth() * length;
+    }
+
+    /** Bytes that this run needs off the Java heap, by what is kept. */
     public List<MemoryNeed> memory() {
         LlamaConfig config = config();
+        long parameters = ParameterStore.byteSize(config, stochasticRounding);
         List<MemoryNeed> needs = new ArrayList<>();
         for (KeptActivations kept : KeptActivations.values()) {
             needs.add(new MemoryNeed(
                     kept.name().toLowerCase(Locale.ROOT).replace('_', '-'),
-                    dev.puna.model.ParameterStore.byteSize(config),
-                    dev.puna.model.LlamaTraining.byteSize(config, kept, rows())));
+                    parameters,
+                    LlamaTraining.byteSize(config, kept, rows()),
+                    CheckpointStore.snapshotBytes(config)));
         }
         return needs;
     }
@@ -370,6 +520,11 @@ public record Recipe(
      * @param keep as the recipe spells it
      * @param parameters bytes of weights, gradients and moments
      * @param activations bytes of activations and of what the backward pass works in
+     * @param checkpoint bytes of the copy that exists while a checkpoint is being written
      */
-    public record MemoryNeed(String keep, long parameters, long activations) {}
+    public record MemoryNeed(String keep, long parameters, long activations, long checkpoint) {
+        public long total() {
+            return parameters + activations + checkpoint;
+        }
+    }
 }

@@ -1,6 +1,9 @@
 package dev.puna.training;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.puna.formats.AtomicFile;
+import java.awt.Color;
 import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
 import java.io.BufferedWriter;
@@ -11,109 +14,170 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
 import javax.imageio.ImageIO;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.style.Styler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
+import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
 /** What a run leaves to read: {@code metrics.jsonl}, TensorBoard event files, and curves at its end. */
 final class RunLog implements AutoCloseable {
+    private static final int WIDTH = 1000;
+    private static final int HEIGHT = 600;
+
     private final Path directory;
     private final BufferedWriter lines;
     private final EventFile events;
     private final List<StepReport> reports = new ArrayList<>();
 
-    /** Lines of steps after {@code step}, which a resumed run takes again, are dropped. */
+    /** @param step where the run goes on: lines of later steps, which it takes again, are dropped */
     RunLog(Path directory, long step) throws IOException {
         this.directory = directory;
         Files.createDirectories(directory);
         Path file = directory.resolve("metrics.jsonl");
-        List<String> kept = new ArrayList<>();
         if (Files.exists(file)) {
-            for (String line : Files.readAllLines(file)) {
-                try {
-                    StepReport report = JsonMapper.shared().readValue(line, StepReport.class);
-                    if (report.step() <= step) {
-                        kept.add(line);
-                        reports.add(report);
-                    }
-                } catch (tools.jackson.core.JacksonException cut) {
-                    break; // the line that a killed run was writing
-                }
+            List<String> kept = until(Files.readAllLines(file), step);
+            AtomicFile.write(file, (String.join("\n", kept) + (kept.isEmpty() ? "" : "\n")).getBytes(UTF_8));
+            for (String line : kept) {
+                remember(JsonMapper.shared().readValue(line, StepReport.class));
             }
-            Files.write(file, kept);
         }
         this.lines = Files.newBufferedWriter(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
         this.events = new EventFile(directory.resolve("tensorboard"));
+        if (step > 0) {
+            events.restart(step + 1);
+        }
+    }
+
+    /**
+     * The lines up to the last of {@code step}: after a rollback a step stands there twice, and the later one is what a
+     * checkpoint was made of.
+     */
+    private static List<String> until(List<String> lines, long step) {
+        int end = 0;
+        for (int i = 0; i < lines.size() && step > 0; i++) {
+            try {
+                if (JsonMapper.shared()
+                                .readValue(lines.get(i), StepReport.class)
+                                .step()
+                        == step) {
+                    end = i + 1;
+                }
+            } catch (JacksonException cut) {
+                break; // the line that a killed run was writing
+            }
+        }
+        return lines.subList(0, end);
     }
 
     synchronized void add(StepReport report) throws IOException {
-        reports.add(report);
+        remember(report);
         lines.write(JsonMapper.shared().writeValueAsString(report));
         lines.newLine();
         lines.flush();
-        events.scalar("train/loss", report.step(), report.loss());
-        events.scalar("train/lr", report.step(), report.lr());
-        events.scalar("train/gradient_norm", report.step(), report.gradientNorm());
-        events.scalar("train/tokens_per_second", report.step(), report.tokensPerSecond());
-        if (report.validationLoss().isPresent()) {
-            events.scalar(
-                    "validation/loss", report.step(), report.validationLoss().get());
+        if (report.rolledBackTo().isPresent()) {
+            events.restart(report.rolledBackTo().get() + 1);
+            return;
         }
-        if (report.bitsPerByte().isPresent()) {
-            events.scalar(
-                    "validation/bits_per_byte",
-                    report.step(),
-                    report.bitsPerByte().get());
+        long step = report.step();
+        scalar("train/loss", step, Optional.of(report.loss()));
+        scalar("train/lr", step, Optional.of(report.lr()));
+        scalar("train/gradient_norm", step, Optional.of(report.gradientNorm()));
+        scalar("train/tokens_per_second", step, Optional.of(report.tokensPerSecond()));
+        scalar("train/tokens", step, Optional.of((double) report.tokens()));
+        scalar("train/mfu", step, report.mfu());
+        scalar("validation/loss", step, report.validationLoss());
+        scalar("validation/bits_per_byte", step, report.bitsPerByte());
+    }
+
+    private void scalar(String tag, long step, Optional<Double> value) throws IOException {
+        if (value.isPresent()) {
+            events.scalar(tag, step, value.get());
         }
     }
 
+    /** A rollback takes the steps back that it goes behind. */
+    private void remember(StepReport report) {
+        if (report.rolledBackTo().isPresent()) {
+            long to = report.rolledBackTo().get();
+            reports.removeIf(past -> past.step() > to);
+        } else {
+            reports.add(report);
+        }
+    }
+
+    /** The steps of the run, those that were taken back left out. */
     synchronized List<StepReport> reports() {
         return List.copyOf(reports);
     }
 
-    /** Writes {@code loss.png}. */
+    /** Writes {@code loss.png}, {@code lr.png}, {@code gradient_norm.png}, {@code throughput.png}, {@code bits_per_byte.png}. */
     void curves() throws IOException {
-        if (reports.isEmpty()) {
+        System.setProperty("java.awt.headless", "true");
+        List<Curve> losses =
+                List.of(curve("training", r -> Optional.of(r.loss())), curve("validation", StepReport::validationLoss));
+        chart("loss.png", "Loss", "nats per token", losses);
+        chart("lr.png", "Learning rate", "", List.of(curve("learning rate", r -> Optional.of(r.lr()))));
+        chart(
+                "gradient_norm.png",
+                "Gradient norm, before clipping",
+                "",
+                List.of(curve("gradient norm", r -> Optional.of(r.gradientNorm()))));
+        chart(
+                "throughput.png",
+                "Throughput",
+                "tokens per second",
+                List.of(curve("tokens per second", r -> Optional.of(r.tokensPerSecond()))));
+        chart(
+                "bits_per_byte.png",
+                "Bits per byte of the validation text",
+                "bits per byte",
+                List.of(curve("bits per byte", StepReport::bitsPerByte)));
+    }
+
+    private record Curve(String name, double[] steps, double[] values) {}
+
+    private Curve curve(String name, Function<StepReport, Optional<Double>> value) {
+        List<StepReport> with = reports.stream()
+                .filter(report -> value.apply(report).filter(Double::isFinite).isPresent())
+                .toList();
+        return new Curve(
+                name,
+                with.stream().mapToDouble(StepReport::step).toArray(),
+                with.stream().mapToDouble(r -> value.apply(r).orElse(0.0)).toArray());
+    }
+
+    private void chart(String file, String title, String unit, List<Curve> curves) throws IOException {
+        List<Curve> drawn = curves.stream().filter(c -> c.steps().length > 0).toList();
+        if (drawn.isEmpty()) {
             return;
         }
-        System.setProperty("java.awt.headless", "true");
         XYChart chart = new XYChartBuilder()
-                .width(1000)
-                .height(600)
-                .title("Loss")
+                .width(WIDTH)
+                .height(HEIGHT)
+                .title(title)
                 .xAxisTitle("step")
-                .yAxisTitle("nats per token")
+                .yAxisTitle(unit)
+                .theme(Styler.ChartTheme.XChart)
                 .build();
-        series(
-                chart,
-                "training",
-                reports.stream().filter(r -> Double.isFinite(r.loss())).toList(),
-                false);
-        series(
-                chart,
-                "validation",
-                reports.stream().filter(r -> r.validationLoss().isPresent()).toList(),
-                true);
-        BufferedImage image = new BufferedImage(chart.getWidth(), chart.getHeight(), BufferedImage.TYPE_INT_RGB);
+        chart.getStyler().setLegendVisible(drawn.size() > 1).setLegendPosition(Styler.LegendPosition.InsideNE);
+        chart.getStyler().setChartBackgroundColor(Color.WHITE);
+        chart.getStyler().setXAxisDecimalPattern("#,##0");
+        for (Curve curve : drawn) {
+            chart.addSeries(curve.name(), curve.steps(), curve.values())
+                    .setMarker(curve.steps().length < 40 ? SeriesMarkers.CIRCLE : SeriesMarkers.NONE);
+        }
+        BufferedImage image = new BufferedImage(WIDTH, HEIGHT, BufferedImage.TYPE_INT_RGB);
         Graphics2D graphics = image.createGraphics();
-        chart.paint(graphics, chart.getWidth(), chart.getHeight());
+        chart.paint(graphics, WIDTH, HEIGHT);
         graphics.dispose();
         ByteArrayOutputStream png = new ByteArrayOutputStream();
         ImageIO.write(image, "png", png);
-        AtomicFile.write(directory.resolve("loss.png"), png.toByteArray());
-    }
-
-    private static void series(XYChart chart, String name, List<StepReport> reports, boolean validation) {
-        if (reports.isEmpty()) {
-            return;
-        }
-        double[] steps = reports.stream().mapToDouble(StepReport::step).toArray();
-        double[] losses = reports.stream()
-                .mapToDouble(r -> validation ? r.validationLoss().orElse(0.0) : r.loss())
-                .toArray();
-        chart.addSeries(name, steps, losses).setMarker(SeriesMarkers.NONE);
+        AtomicFile.write(directory.resolve(file), png.toByteArray());
     }
 
     @Override

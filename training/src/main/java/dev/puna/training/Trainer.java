@@ -6,11 +6,9 @@ import dev.puna.model.LlamaTraining;
 import dev.puna.model.PackedBatch;
 import dev.puna.model.ParameterStore;
 import dev.puna.tensor.ConfigurationException;
-import dev.puna.tensor.ThreadTeam;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -20,37 +18,77 @@ import org.jspecify.annotations.Nullable;
 /**
  * A run of pretraining. Owns parameters, activations and the mapped shards; borrows the kernels.
  *
+ * <pre>{@code
+ * Recipe recipe = Recipe.read(Path.of("recipes/llama-15m.yaml"), List.of("steps=500"));
+ * try (ThreadTeam team = new ThreadTeam("train", 2);
+ *         Kernels kernels = Kernels.open("auto", team);
+ *         Trainer trainer = Trainer.begin(recipe, kernels)) {
+ *     trainer.run(Optional.empty(), report -> System.out.println(report.step() + " " + report.loss()));
+ * }
+ * }</pre>
+ *
  * <p>One step: draw the global batch, sum the gradients of its pieces scaled by one over its valid tokens, look at loss
  * and gradient norm, clip, AdamW. What a step computes follows from the recipe, the shards and {@link TrainingState}.
+ *
+ * <p>A run leaves in {@code output}: {@code recipe.yaml} (resolved), {@code checkpoints/step-N} (Hugging Face directories
+ * with {@code trainer/} in them), {@code metrics.jsonl} (one {@link StepReport} a line), {@code tensorboard/}, and at its
+ * end curves as PNG.
+ *
+ * <p>Not for concurrent use.
  */
 public final class Trainer implements AutoCloseable {
+    /** Weight of the newest step in the rate from which the time left is told. */
+    private static final double NEWEST = 0.1;
+
     private final Recipe recipe;
+    private final Kernels kernels;
     private final LrSchedule schedule;
+    private final DivergenceGuard guard;
     private final TrainingBatches batches;
+    private final Optional<SampleWriter> samples;
     private final ParameterStore parameters;
     private final LlamaTraining model;
     private final AdamW optimizer;
-    private final ThreadTeam threads;
     private TrainingState state;
+    private List<String> changes = List.of();
     private OptionalDouble peakFlops = OptionalDouble.empty();
+    private double usualSeconds;
 
     private Trainer(Recipe recipe, Kernels kernels) throws IOException {
         this.recipe = recipe;
+        this.kernels = kernels;
         this.schedule = LrSchedule.of(recipe.schedule(), recipe.steps());
-        this.batches = new TrainingBatches(recipe);
+        this.guard = new DivergenceGuard(recipe.guards());
         LlamaConfig config = recipe.config();
-        this.parameters = new ParameterStore(config);
-        this.model = new LlamaTraining(parameters, kernels, recipe.computePrecision(), recipe.kept(), recipe.rows());
+        CheckpointStore.requireSpace(recipe);
+        this.batches = new TrainingBatches(recipe);
+        try {
+            this.samples = recipe.samples().every() == 0
+                    ? Optional.empty()
+                    : batches.tokenizer().map(tokenizer -> new SampleWriter(recipe, kernels, tokenizer));
+            this.parameters = new ParameterStore(config, recipe.stochasticRounding());
+        } catch (RuntimeException e) {
+            batches.close();
+            throw e;
+        }
+        this.model = new LlamaTraining(
+                parameters, kernels, recipe.computePrecision(), recipe.kept(), recipe.rows(), recipe.vocabularyUsed());
         this.optimizer = new AdamW(recipe.optimizer(), parameters, kernels);
-        this.threads = kernels.threads();
         this.state = TrainingState.beginning();
     }
 
-    /** A run from its beginning: weights from the seed, or from {@code model.start}. */
+    /**
+     * A run from its beginning: weights from the seed, or from {@code model.start}.
+     *
+     * @throws ConfigurationException before the first step: for shards that are missing or of another vocabulary, too
+     *     little space on the disk, an output directory that holds checkpoints already
+     */
     public static Trainer begin(Recipe recipe, Kernels kernels) throws IOException {
         if (!CheckpointStore.complete(recipe).isEmpty()) {
             throw new ConfigurationException(
-                    "output", recipe.output(), "has checkpoints already; resume the run, or choose another directory");
+                    "output",
+                    recipe.output(),
+                    "has checkpoints already; go on with --resume last, or choose another directory");
         }
         Trainer trainer = new Trainer(recipe, kernels);
         try {
@@ -64,6 +102,7 @@ public final class Trainer implements AutoCloseable {
             } else {
                 CheckpointStore.start(Path.of(recipe.model().start()), trainer.parameters, kernels);
             }
+            trainer.round();
             return trainer;
         } catch (IOException | RuntimeException e) {
             trainer.close();
@@ -72,9 +111,12 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * A run from where its last checkpoint, or a named one, left it.
+     * A run from where its last checkpoint, or a named one, left it. What the recipe changes is in {@link #changes};
+     * values that would have made other steps before the checkpoint are refused, except where the checkpoint lies in
+     * another run's directory: then this run is a branch of that one.
      *
-     * @throws ConfigurationException if there is none or it is damaged; the one before it is named
+     * @throws ConfigurationException if there is no checkpoint, if it is damaged (the one before it is named), or if it
+     *     does not go with the recipe
      */
     public static Trainer resume(Recipe recipe, Kernels kernels, Optional<Path> checkpoint) throws IOException {
         List<Path> complete = CheckpointStore.complete(recipe);
@@ -82,9 +124,24 @@ public final class Trainer implements AutoCloseable {
             throw new ConfigurationException(
                     "resume", CheckpointStore.directory(recipe), "has no complete checkpoint; run without --resume");
         }
+        Path from = checkpoint.orElseGet(complete::getLast);
+        CheckpointStore.verify(from);
+        Recipe old = CheckpointStore.recipe(from);
+        boolean branch = !CheckpointStore.directory(recipe)
+                .toAbsolutePath()
+                .normalize()
+                .equals(from.toAbsolutePath().normalize().getParent());
+        TrainingState state = CheckpointStore.state(from);
+        List<String> changes = branch ? RecipeChanges.between(old, recipe) : RecipeChanges.check(old, recipe, state);
         Trainer trainer = new Trainer(recipe, kernels);
         try {
-            trainer.state = CheckpointStore.load(checkpoint.orElseGet(complete::getLast), trainer.parameters);
+            if (!branch) {
+                CheckpointStore.requireSameData(from, trainer.batches.sourceTokens());
+            }
+            CheckpointStore.load(from, trainer.parameters);
+            trainer.state = state;
+            trainer.changes = changes;
+            trainer.round();
             return trainer;
         } catch (IOException | RuntimeException e) {
             trainer.close();
@@ -105,36 +162,65 @@ public final class Trainer implements AutoCloseable {
         return parameters;
     }
 
+    /** Fields of the recipe that are not what they were when the checkpoint was written, {@code field: old -> new}. */
+    public List<String> changes() {
+        return changes;
+    }
+
     /**
      * Runs to the last step.
      *
      * @param watchPort port of the live page on 127.0.0.1, if one is wanted
      * @param progress sees every step
      * @throws DivergedException when the guards give up; the last checkpoint stays
+     * @throws IOException when something cannot be written; the message names the last complete checkpoint
      */
     public void run(Optional<Integer> watchPort, Consumer<StepReport> progress) throws IOException {
         Path output = Path.of(recipe.output());
         Files.createDirectories(output);
-        Files.writeString(output.resolve("recipe.yaml"), recipe.toYaml());
-        try (CheckpointStore checkpoints = new CheckpointStore(recipe);
+        try (CheckpointStore checkpoints =
+                        new CheckpointStore(recipe, batches.tokenizer(), batches.sourceTokens(), state.step());
                 RunLog log = new RunLog(output, state.step())) {
-            LivePage page = watchPort.isPresent() ? new LivePage(watchPort.get(), log::reports) : null;
+            Files.writeString(output.resolve("recipe.yaml"), recipe.toYaml());
+            LivePage page = watchPort.isPresent() ? new LivePage(watchPort.get(), recipe, log::reports) : null;
             try {
                 while (state.step() < recipe.steps()) {
                     StepReport report = step(checkpoints);
                     log.add(report);
                     progress.accept(report);
                     long every = recipe.checkpoints().every();
-                    if (state.step() == recipe.steps() || (every > 0 && state.step() % every == 0)) {
+                    boolean taken = report.rolledBackTo().isEmpty();
+                    if (state.step() == recipe.steps() || (taken && every > 0 && state.step() % every == 0)) {
                         checkpoints.save(parameters, state);
                     }
                 }
                 checkpoints.await();
                 log.curves();
+            } catch (DivergedException e) {
+                log.curves();
+                throw e;
+            } catch (IOException e) {
+                throw stopped(e, checkpoints);
             } finally {
                 close(page);
             }
         }
+    }
+
+    private IOException stopped(IOException e, CheckpointStore checkpoints) throws IOException {
+        try {
+            checkpoints.await();
+        } catch (IOException another) {
+            e.addSuppressed(another);
+        }
+        List<Path> left = CheckpointStore.complete(recipe);
+        return new IOException(
+                "the run stopped after step " + state.step() + ": " + e.getMessage() + "; "
+                        + (left.isEmpty()
+                                ? "there is no checkpoint yet"
+                                : "the last complete checkpoint is " + left.getLast()
+                                        + ", --resume last goes on from there"),
+                e);
     }
 
     private static void close(@Nullable LivePage page) {
@@ -147,44 +233,52 @@ public final class Trainer implements AutoCloseable {
     private StepReport step(CheckpointStore checkpoints) throws IOException {
         long began = System.nanoTime();
         long number = state.step() + 1;
-        int sequences = recipe.sequencesAfter(state.tokens());
-        List<PackedBatch> pieces = new ArrayList<>();
-        long valid = 0;
-        for (int from = 0; from < sequences; from += recipe.batch().microSequences()) {
-            int count = Math.min(recipe.batch().microSequences(), sequences - from);
-            PackedBatch piece = batches.training(state.cursor() + from, count);
-            pieces.add(piece);
-            valid += piece.validCount();
-        }
-        parameters.clearGradients(threads);
-        LlamaTraining.Loss loss = new LlamaTraining.Loss(0, 0);
-        for (PackedBatch piece : pieces) {
-            loss = loss.plus(model.forwardBackward(piece, 1f / Math.max(1, valid), (float) recipe.zLoss()));
-        }
+        Recipe.Stage stage = recipe.stageAfter(state.tokens());
+        long cursor = batches.align(state.cursor(), stage.sequenceLength());
+        LlamaTraining.Loss loss = gradients(cursor, stage);
         double norm = optimizer.gradientNorm();
         double lr = schedule.lr(number);
-        long tokens = (long) sequences * recipe.data().sequenceLength();
-        Optional<String> divergence = divergence(loss.mean(), norm);
+        TrainingState before = state;
+        Optional<String> divergence = guard.judge(loss.mean(), norm, before);
+        TrainingState drawn = new TrainingState(
+                number,
+                before.updates(),
+                batches.advance(cursor, stage, stage.sequences()),
+                before.tokens() + stage.tokens(),
+                before.recentLosses(),
+                before.recentNorms(),
+                before.divergences(),
+                before.rollbacks());
+        Optional<Long> rolledBackTo = Optional.empty();
         if (divergence.isEmpty()) {
-            optimizer.update(norm, lr, state.updates() + 1);
-            List<Double> recent = new ArrayList<>(state.recentLosses());
-            recent.add(loss.mean());
-            while (recent.size() > recipe.guards().window()) {
-                recent.removeFirst();
-            }
+            optimizer.update(norm, lr, before.updates() + 1);
             state = new TrainingState(
-                    number, state.updates() + 1, state.cursor() + sequences, state.tokens() + tokens, recent, 0);
+                    number,
+                    before.updates() + 1,
+                    drawn.cursor(),
+                    drawn.tokens(),
+                    guard.remember(before.recentLosses(), loss.mean()),
+                    guard.remember(before.recentNorms(), norm),
+                    0,
+                    before.rollbacks());
+            round();
         } else {
-            refuse(number, sequences, tokens, loss.mean(), norm, divergence.get(), checkpoints);
+            refuse(drawn, loss.mean(), norm, divergence.get(), checkpoints);
+            rolledBackTo = state.step() < number ? Optional.of(state.step()) : Optional.empty();
         }
         double seconds = (System.nanoTime() - began) / 1e9;
-        Optional<Double> validation = Optional.empty();
-        long every = recipe.logging().validateEvery();
-        if (batches.validationCount() > 0 && (number == recipe.steps() || (every > 0 && number % every == 0))) {
-            validation = Optional.of(validate());
+        usualSeconds = usualSeconds == 0 ? seconds : (1 - NEWEST) * usualSeconds + NEWEST * seconds;
+        Optional<Evaluation> evaluation = Optional.empty();
+        if (batches.validationCount() > 0 && isDue(number, recipe.logging().validateEvery(), true)) {
+            evaluation = Optional.of(evaluate());
         }
-        double bytesPerToken = recipe.data().bytesPerToken();
-        double flops = recipe.flopsPerToken() * tokens / seconds;
+        List<StepReport.Sample> written =
+                samples.isPresent() && isDue(number, recipe.samples().every(), false)
+                        ? samples.get().write(parameters, number)
+                        : List.of();
+        double perSecond = stage.tokens() / seconds;
+        double flops = recipe.flopsPerToken(stage.sequenceLength(), 0.5) * perSecond;
+        double fullFlops = recipe.flopsPerToken(stage.sequenceLength(), 1) * perSecond;
         return new StepReport(
                 number,
                 loss.mean(),
@@ -192,92 +286,136 @@ public final class Trainer implements AutoCloseable {
                 norm,
                 state.tokens(),
                 batches.epochs(state.cursor()),
-                tokens / seconds,
+                seconds,
+                perSecond,
                 flops / 1e9,
-                peakFlops.isPresent() ? Optional.of(flops / peakFlops.getAsDouble()) : Optional.empty(),
-                seconds * (recipe.steps() - number),
+                ofPeak(flops),
+                ofPeak(fullFlops),
+                usualSeconds * (recipe.steps() - state.step()),
                 divergence,
-                validation,
-                bytesPerToken > 0 ? validation.map(v -> v / Math.log(2) / bytesPerToken) : Optional.empty());
+                rolledBackTo,
+                evaluation.map(Evaluation::loss),
+                evaluation.flatMap(Evaluation::bitsPerByte),
+                written);
     }
 
-    /** Why this step must not be taken. */
-    private Optional<String> divergence(double loss, double norm) {
-        if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
-            return Optional.of("loss " + loss + ", gradient norm " + norm);
+    private Optional<Double> ofPeak(double flops) {
+        return peakFlops.isPresent() ? Optional.of(flops / peakFlops.getAsDouble()) : Optional.empty();
+    }
+
+    private boolean isDue(long step, long every, boolean atTheEnd) {
+        return (atTheEnd && step == recipe.steps()) || (every > 0 && step % every == 0);
+    }
+
+    /** Sums the gradients of a global batch, in pieces, divided by its valid tokens. */
+    private LlamaTraining.Loss gradients(long cursor, Recipe.Stage stage) {
+        int together = recipe.rows() / stage.sequenceLength();
+        long valid = 0;
+        for (int from = 0; from < stage.sequences(); from += together) {
+            valid += piece(cursor, stage, from, together).validCount();
         }
-        double limit = recipe.guards().maxGradientNorm();
-        if (limit > 0 && norm > limit) {
-            return Optional.of("gradient norm " + norm + " is above " + limit);
+        parameters.clearGradients(kernels.threads());
+        LlamaTraining.Loss loss = new LlamaTraining.Loss(0, 0);
+        for (int from = 0; from < stage.sequences(); from += together) {
+            PackedBatch piece = piece(cursor, stage, from, together);
+            loss = loss.plus(model.forwardBackward(piece, 1f / Math.max(1, valid), (float) recipe.zLoss()));
         }
-        List<Double> recent = state.recentLosses();
-        if (recipe.guards().zScore() > 0
-                && recent.size() >= Math.max(2, recipe.guards().window())) {
-            double mean = 0;
-            for (double value : recent) {
-                mean += value / recent.size();
-            }
-            double variance = 0;
-            for (double value : recent) {
-                variance += (value - mean) * (value - mean) / recent.size();
-            }
-            double z = (loss - mean) / Math.max(Math.sqrt(variance), 1e-9);
-            if (z > recipe.guards().zScore()) {
-                return Optional.of(
-                        "loss " + loss + " is " + z + " standard deviations above the last " + recent.size());
-            }
+        return loss;
+    }
+
+    private PackedBatch piece(long cursor, Recipe.Stage stage, int from, int together) {
+        int count = Math.min(together, stage.sequences() - from);
+        return batches.training(batches.advance(cursor, stage, from), stage.sequenceLength(), count);
+    }
+
+    /** Gives the model the weights as they are now, where it sees them rounded by chance. */
+    private void round() {
+        parameters.roundStochastically(recipe.seed(), state.updates(), kernels.threads());
+    }
+
+    /** @param drawn where the run is when the step's data are behind it */
+    private void refuse(TrainingState drawn, double loss, double norm, String reason, CheckpointStore checkpoints)
+            throws IOException {
+        int inARow = drawn.divergences() + 1;
+        Optional<String> giveUp = giveUp(inARow, drawn.rollbacks());
+        if (giveUp.isPresent()) {
+            checkpoints.await();
+            throw new DivergedException(drawn.step(), loss, norm, reason + giveUp.get());
+        }
+        if (!recipe.guards().onDivergence().equals("rollback")) {
+            state = new TrainingState(
+                    drawn.step(),
+                    drawn.updates(),
+                    drawn.cursor(),
+                    drawn.tokens(),
+                    drawn.recentLosses(),
+                    drawn.recentNorms(),
+                    inARow,
+                    drawn.rollbacks());
+            return;
+        }
+        checkpoints.await();
+        List<Path> complete = CheckpointStore.complete(recipe);
+        if (complete.isEmpty()) {
+            throw new DivergedException(drawn.step(), loss, norm, reason + "; there is no checkpoint to go back to");
+        }
+        CheckpointStore.verify(complete.getLast());
+        CheckpointStore.load(complete.getLast(), parameters);
+        TrainingState then = CheckpointStore.state(complete.getLast());
+        // Back to the weights of then, on with the data of now.
+        state = new TrainingState(
+                then.step(),
+                then.updates(),
+                drawn.cursor(),
+                drawn.tokens(),
+                then.recentLosses(),
+                then.recentNorms(),
+                inARow,
+                drawn.rollbacks() + 1);
+        round();
+    }
+
+    /** Why the run ends here, if it does. */
+    private Optional<String> giveUp(int inARow, int rollbacks) {
+        Recipe.Guards guards = recipe.guards();
+        if (guards.onDivergence().equals("stop")) {
+            return Optional.of("");
+        }
+        if (inARow > guards.patience()) {
+            return Optional.of("; that is more than guards.patience=" + guards.patience() + " in a row");
+        }
+        if (guards.onDivergence().equals("rollback") && rollbacks >= guards.maxRollbacks()) {
+            return Optional.of("; guards.maxRollbacks=" + guards.maxRollbacks() + " are used up");
         }
         return Optional.empty();
     }
 
-    private void refuse(
-            long number,
-            int sequences,
-            long tokens,
-            double loss,
-            double norm,
-            String reason,
-            CheckpointStore checkpoints)
-            throws IOException {
-        int inARow = state.divergences() + 1;
-        if (recipe.guards().onDivergence().equals("stop")
-                || inARow > recipe.guards().patience()) {
-            checkpoints.await();
-            throw new DivergedException(number, loss, norm, reason);
-        }
-        TrainingState past = new TrainingState(
-                number,
-                state.updates(),
-                state.cursor() + sequences,
-                state.tokens() + tokens,
-                state.recentLosses(),
-                inARow);
-        if (recipe.guards().onDivergence().equals("rollback")) {
-            checkpoints.await();
-            List<Path> complete = CheckpointStore.complete(recipe);
-            if (complete.isEmpty()) {
-                throw new DivergedException(number, loss, norm, reason + "; there is no checkpoint to go back to");
-            }
-            TrainingState then = CheckpointStore.load(complete.getLast(), parameters);
-            // Back to the weights of then, on with the data of now.
-            state = new TrainingState(
-                    then.step(), then.updates(), past.cursor(), past.tokens(), then.recentLosses(), inARow);
-        } else {
-            state = past;
-        }
-    }
+    private record Evaluation(double loss, Optional<Double> bitsPerByte) {}
 
     /** Nats per valid token of the validation sequences. */
     public double validate() {
+        return evaluate().loss();
+    }
+
+    private Evaluation evaluate() {
         int all = batches.validationCount();
         int wanted = recipe.data().validationSequences();
         int count = wanted == 0 ? all : Math.min(all, wanted);
         LlamaTraining.Loss loss = new LlamaTraining.Loss(0, 0);
+        long bytes = 0;
         for (int from = 0; from < count; from += recipe.batch().microSequences()) {
-            int piece = Math.min(recipe.batch().microSequences(), count - from);
-            loss = loss.plus(model.evaluate(batches.validation(from, piece)));
+            int together = Math.min(recipe.batch().microSequences(), count - from);
+            PackedBatch piece = batches.validation(from, together);
+            loss = loss.plus(model.evaluate(piece));
+            bytes += batches.textBytes(piece);
         }
-        return loss.mean();
+        double bits = loss.sum() / Math.log(2);
+        double perToken = recipe.data().bytesPerToken();
+        return new Evaluation(
+                loss.mean(),
+                bytes > 0
+                        ? Optional.of(bits / bytes)
+                        : perToken > 0 ? Optional.of(bits / (loss.validCount() * perToken)) : Optional.empty());
     }
 
     @Override

@@ -28,7 +28,7 @@ import tools.jackson.databind.node.ObjectNode;
  * Takes a model's tokenizer along, where it has one: the very files where both formats use them, else written from what
  * was read.
  */
-final class Vocabulary {
+public final class Vocabulary {
     private static final List<String> HUGGING_FACE_FILES = List.of(
             "tokenizer.json",
             "tokenizer.model",
@@ -71,7 +71,25 @@ final class Vocabulary {
         if (tokenizer.isEmpty() || source.format() == Format.HUGGING_FACE) {
             return;
         }
-        Tokenizer known = tokenizer.get();
+        writeFiles(tokenizer.get(), directory);
+    }
+
+    /**
+     * Writes what transformers needs to open a tokenizer; files of {@code source} that it has already are copied as they
+     * are.
+     *
+     * @param source the directory or file that {@code known} was read from
+     */
+    public static void writeHuggingFace(Tokenizer known, Path source, Path directory) throws IOException {
+        writeFiles(known, directory);
+        if (Files.isDirectory(source)) {
+            for (String name : HUGGING_FACE_FILES) {
+                copyIfPresent(source.resolve(name), directory.resolve(name));
+            }
+        }
+    }
+
+    private static void writeFiles(Tokenizer known, Path directory) throws IOException {
         TokenizerJson.write(known, directory.resolve("tokenizer.json"));
         if (known instanceof SentencePieceTokenizer sentencePiece) {
             SentencePieceModel.of(sentencePiece).write(directory.resolve("tokenizer.model"));
