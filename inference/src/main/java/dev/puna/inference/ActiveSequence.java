@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
@@ -56,6 +57,12 @@ final class ActiveSequence {
 
     boolean adopted;
 
+    /** Keys and values of the draft model, and the positions they are there for. */
+    @Nullable
+    PageTable draftTable;
+
+    int draftDone;
+
     // The step at hand.
     int rows;
     int[] draft = NOTHING;
@@ -97,10 +104,15 @@ final class ActiveSequence {
         return position >= length - 1 || (wantsPrompt() && position < promptLength);
     }
 
+    /** How many tokens may be guessed: the last one of the answer need not be. */
+    int guessable(int most) {
+        return Math.min(most, room - tokens.size() - 1);
+    }
+
     /** Guesses what follows from what followed the same words before. */
     void guess(int most) {
         draft = NOTHING;
-        int limit = Math.min(most, room - tokens.size() - 1);
+        int limit = guessable(most);
         if (limit < 1) {
             return;
         }
@@ -113,6 +125,19 @@ final class ActiveSequence {
                 }
             }
         }
+    }
+
+    PageTable requireDraftTable() {
+        return Objects.requireNonNull(draftTable);
+    }
+
+    /** The draft model forgets it. */
+    void freeDraft() {
+        if (draftTable != null) {
+            draftTable.free();
+        }
+        draftTable = null;
+        draftDone = 0;
     }
 
     void clearStep() {

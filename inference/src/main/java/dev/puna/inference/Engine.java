@@ -5,6 +5,7 @@ import dev.puna.model.Activations;
 import dev.puna.model.LlamaCheckpoint;
 import dev.puna.model.LlamaConfig;
 import dev.puna.model.LlamaModel;
+import dev.puna.model.LoraAdapter;
 import dev.puna.model.TokenBatch;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
@@ -18,9 +19,14 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -52,6 +58,9 @@ import org.jspecify.annotations.Nullable;
  * <p>For any number of threads; blocking calls cost nothing on virtual threads.
  */
 public final class Engine implements AutoCloseable {
+    /** Rows of a step that streams fill with guesses: so many take hardly longer than one. */
+    private static final int GUESSING_ROWS = 16;
+
     /** Rows of logits that are held at once. */
     private static final int LOGIT_ROWS = 64;
 
@@ -64,6 +73,7 @@ public final class Engine implements AutoCloseable {
     private final int context;
     private final PagePool pool;
     private final long root;
+    private final @Nullable DraftModel draft;
     private final Slab logitSlab;
     private final Tensor logits; // (64, V)
     private final float[][] raw; // one row of logits for each member of the team
@@ -73,6 +83,8 @@ public final class Engine implements AutoCloseable {
     private final Condition work = lock.newCondition();
     private final Condition quiet = lock.newCondition();
     private final WaitingRequests waiting = new WaitingRequests(); // guarded by lock
+    private final Map<String, LoraAdapter> adapters = new LinkedHashMap<>(); // guarded by lock
+    private final List<LoraAdapter> retired = new ArrayList<>(); // guarded by lock
     private boolean wakened; // guarded by lock
     private boolean draining; // guarded by lock
     private boolean cancelAll; // guarded by lock
@@ -86,6 +98,9 @@ public final class Engine implements AutoCloseable {
     private final List<ActiveSequence> running = new ArrayList<>();
     /** Those that lost their pages, by arrival. */
     private final List<ActiveSequence> preempted = new ArrayList<>();
+
+    /** Where the pages of each adapter's sequences begin: they share none with those of others. */
+    private final Map<LoraAdapter, Long> roots = new IdentityHashMap<>();
 
     private long arrivals;
 
@@ -103,7 +118,12 @@ public final class Engine implements AutoCloseable {
     private volatile EngineCounters counters;
     private volatile EngineObserver observer = EngineObserver.NONE;
 
-    private Engine(LlamaCheckpoint checkpoint, ThreadTeam threads, Kernels kernels, EngineOptions options) {
+    private Engine(
+            LlamaCheckpoint checkpoint,
+            Optional<LlamaCheckpoint> draftCheckpoint,
+            ThreadTeam threads,
+            Kernels kernels,
+            EngineOptions options) {
         this.checkpoint = checkpoint;
         this.threads = threads;
         this.kernels = kernels;
@@ -116,6 +136,9 @@ public final class Engine implements AutoCloseable {
                     "kv", kv, "needs heads of a multiple of 32 elements, this model's have " + config.headSize());
         }
         long pageBytes = PagePool.pageBytes(config, kv, options.pageLength());
+        if (draftCheckpoint.isPresent()) {
+            pageBytes += DraftModel.pageBytes(checkpoint, draftCheckpoint.get(), options);
+        }
         long useful = (long) options.maxSequences() * Math.ceilDiv(config.contextLength(), options.pageLength());
         long budget = options.kvBytes().orElseGet(() -> AvailableMemory.bytes() / 2);
         long pages = Math.min(Integer.MAX_VALUE / options.pageLength(), Math.min(useful, budget / pageBytes));
@@ -125,6 +148,9 @@ public final class Engine implements AutoCloseable {
         }
         this.pool = new PagePool(config, kv, options.pageLength(), (int) pages);
         this.context = (int) Math.min(config.contextLength(), pages * options.pageLength());
+        this.draft = draftCheckpoint
+                .map(opened -> new DraftModel(opened, threads, kernels, options, (int) pages, stepRows))
+                .orElse(null);
         this.root = pool.newChain();
         this.model = new LlamaModel(config, checkpoint.weights(), kernels);
         this.activations = new Activations(config, 1);
@@ -150,20 +176,93 @@ public final class Engine implements AutoCloseable {
     public static Engine load(Path path, EngineOptions options) throws IOException {
         LlamaCheckpoint checkpoint = LlamaCheckpoint.open(path);
         ThreadTeam threads = new ThreadTeam("puna", options.model().threads());
+        Optional<LlamaCheckpoint> draft = Optional.empty();
         try {
+            if (options.draft().isPresent()) {
+                draft = Optional.of(LlamaCheckpoint.open(options.draft().get()));
+            }
             Kernels kernels = Kernels.open(options.model().kernels(), threads);
             try {
-                Engine engine = new Engine(checkpoint, threads, kernels, options);
+                Engine engine = new Engine(checkpoint, draft, threads, kernels, options);
                 engine.thread.start();
                 return engine;
             } catch (RuntimeException e) {
                 kernels.close();
                 throw e;
             }
-        } catch (RuntimeException e) {
+        } catch (IOException | RuntimeException e) {
+            draft.ifPresent(LlamaCheckpoint::close);
             threads.close();
             checkpoint.close();
             throw e;
+        }
+    }
+
+    /**
+     * Opens a LoRA adapter; requests name it by {@link EngineRequest#withAdapter}, and those of several adapters and of
+     * none are computed together. The base is not copied.
+     *
+     * @param name for {@link #adapter}
+     * @param directory as PEFT writes it
+     * @throws ConfigurationException if there is one of that name, or it does not fit this model
+     * @throws CorruptFileException if a file is damaged
+     */
+    public LoraAdapter loadAdapter(String name, Path directory) throws IOException {
+        LoraAdapter opened =
+                LoraAdapter.open(directory, config(), checkpoint.weights().pairing());
+        lock.lock();
+        try {
+            if (closing || adapters.containsKey(name)) {
+                opened.close();
+                throw closing
+                        ? new IllegalStateException("this engine is closed")
+                        : new ConfigurationException("adapter", name, "there is one of that name already");
+            }
+            adapters.put(name, opened);
+            return opened;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The adapter of that name, if one is loaded. */
+    public Optional<LoraAdapter> adapter(String name) {
+        lock.lock();
+        try {
+            return Optional.ofNullable(adapters.get(name));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The names of the adapters, in the order in which they were loaded. */
+    public List<String> adapterNames() {
+        lock.lock();
+        try {
+            return List.copyOf(adapters.keySet());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Takes an adapter away: no more requests, and its memory is freed when the last one that uses it has ended.
+     *
+     * @return whether there was one of that name
+     */
+    public boolean unloadAdapter(String name) {
+        lock.lock();
+        try {
+            LoraAdapter removed = adapters.remove(name);
+            if (removed == null) {
+                return false;
+            }
+            retired.add(removed);
+            wakened = true;
+            work.signal();
+            return true;
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -343,6 +442,11 @@ public final class Engine implements AutoCloseable {
             if (closing || draining) {
                 throw new IllegalStateException("this engine is closed");
             }
+            if (request.adapter().isPresent()
+                    && !adapters.containsValue(request.adapter().get())) {
+                throw new ConfigurationException(
+                        "adapter", request.adapter().get().path(), "is not loaded in this engine");
+            }
             if (waiting.size() >= options.queueLimit()) {
                 refused.incrementAndGet();
                 return false;
@@ -401,6 +505,7 @@ public final class Engine implements AutoCloseable {
                 end(request);
             }
             dropCancelled(all);
+            closeRetired();
             if (stop) {
                 counters = count(0, 0);
                 return;
@@ -413,6 +518,30 @@ public final class Engine implements AutoCloseable {
             } catch (OutOfMemoryError e) {
                 failAll(new IllegalStateException("no memory for keys and values: use a smaller kvBytes", e));
             }
+        }
+    }
+
+    /** Frees adapters that were unloaded and that nobody uses any more. */
+    private void closeRetired() {
+        lock.lock();
+        try {
+            if (retired.isEmpty()) {
+                return;
+            }
+            Set<LoraAdapter> used = Collections.newSetFromMap(new IdentityHashMap<>());
+            waiting.forEach(request -> request.what.adapter().ifPresent(used::add));
+            for (List<ActiveSequence> list : List.of(running, preempted)) {
+                list.forEach(sequence -> sequence.request.what.adapter().ifPresent(used::add));
+            }
+            for (LoraAdapter adapter : List.copyOf(retired)) {
+                if (!used.contains(adapter)) {
+                    retired.remove(adapter);
+                    roots.remove(adapter);
+                    adapter.close();
+                }
+            }
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -461,6 +590,7 @@ public final class Engine implements AutoCloseable {
     private void free(ActiveRequest request) {
         for (ActiveSequence sequence : request.sequences) {
             sequence.table.free();
+            sequence.freeDraft();
             sequence.clearStep();
         }
         running.removeAll(request.sequences);
@@ -469,13 +599,16 @@ public final class Engine implements AutoCloseable {
 
     private void createSequences(ActiveRequest request) {
         EngineRequest what = request.what;
+        long start = what.adapter()
+                .map(adapter -> roots.computeIfAbsent(adapter, each -> pool.newChain()))
+                .orElse(root);
         int room = Math.min(what.options().maxTokens(), context - what.prompt().length);
         for (int choice = 0; choice < what.choices(); choice++) {
             request.sequences.add(new ActiveSequence(
                     request,
                     choice,
                     arrivals++,
-                    new PageTable(pool, root, config().layerCount()),
+                    new PageTable(pool, start, config().layerCount()),
                     room,
                     new TextStream(
                             checkpoint.tokenizer(),
@@ -531,12 +664,10 @@ public final class Engine implements AutoCloseable {
     private List<ActiveSequence> plan() {
         int budget = stepRows;
         boolean streams = false;
+        guess();
         for (ActiveSequence sequence : List.copyOf(running)) {
             if (sequence.decodes() && running.contains(sequence) && budget > 0) {
                 streams = true;
-                if (options.lookupTokens() > 0 && sequence.request.generates()) {
-                    sequence.guess(Math.min(options.lookupTokens(), budget - running.size()));
-                }
                 int rows = 1 + sequence.draft.length;
                 if (reserve(sequence, sequence.done + rows)) {
                     sequence.rows = rows;
@@ -577,6 +708,33 @@ public final class Engine implements AutoCloseable {
         return batch;
     }
 
+    /** Guesses what streams will say: as much as fits into a step that takes hardly longer than one without. */
+    private void guess() {
+        if (options.lookupTokens() == 0 && draft == null) {
+            return;
+        }
+        List<ActiveSequence> streams = new ArrayList<>();
+        for (ActiveSequence sequence : running) {
+            if (sequence.decodes() && sequence.request.generates()) {
+                streams.add(sequence);
+            }
+        }
+        if (streams.isEmpty()) {
+            return;
+        }
+        int each = GUESSING_ROWS / streams.size() - 1;
+        List<ActiveSequence> unguessed = new ArrayList<>();
+        for (ActiveSequence sequence : streams) {
+            sequence.guess(Math.min(options.lookupTokens(), each));
+            if (sequence.draft.length == 0) {
+                unguessed.add(sequence);
+            }
+        }
+        if (draft != null && each > 0) {
+            draft.guess(unguessed, Math.min(options.draftTokens(), each), options.mixedPrefill());
+        }
+    }
+
     /** Takes what others have computed; gives the key of the page that comes next, if others may want it. */
     private PagePool.@Nullable Key share(ActiveSequence sequence) {
         if (!options.prefixSharing() || sequence.wantsPrompt()) {
@@ -610,6 +768,7 @@ public final class Engine implements AutoCloseable {
 
     private void preempt(ActiveSequence sequence) {
         sequence.table.free();
+        sequence.freeDraft();
         sequence.done = 0;
         sequence.clearStep();
         running.remove(sequence);
@@ -639,7 +798,8 @@ public final class Engine implements AutoCloseable {
         for (int i = 0; i < batch.size(); i++) {
             ActiveSequence sequence = batch.get(i);
             lasts[i] = sequence.length - 1;
-            rows.add(new TokenBatch.Rows(sequence.table, sequence.done, sequence.rows));
+            rows.add(
+                    new TokenBatch.Rows(sequence.table, sequence.done, sequence.rows, sequence.request.what.adapter()));
             for (int position = sequence.done; position < sequence.done + sequence.rows; position++) {
                 ids[row] = sequence.idAt(position);
                 if (sequence.wants(position)) {
@@ -760,6 +920,9 @@ public final class Engine implements AutoCloseable {
             if (options.prefixSharing() && sequence.failure == null) {
                 sequence.table.publish(sequence.ids, sequence.done);
             }
+            if (sequence.draftTable != null) {
+                sequence.draftDone = Math.min(sequence.draftDone, sequence.length - 1);
+            }
             if (reached && !request.forked && request.generates()) {
                 if (request.firstTokenNanos == 0) {
                     request.firstTokenNanos = now;
@@ -785,6 +948,7 @@ public final class Engine implements AutoCloseable {
                     ended = false;
                 } else if (sequence.table.pageCount() > 0 || running.contains(sequence)) {
                     sequence.table.free();
+                    sequence.freeDraft();
                     running.remove(sequence);
                 }
             }
@@ -829,6 +993,11 @@ public final class Engine implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Pages that sequences hold in the draft's pool; for tests. */
+    int draftPagesUsed() {
+        return draft == null ? 0 : draft.pagesUsed();
     }
 
     private EngineCounters count(int active, int rows) {
@@ -914,6 +1083,11 @@ public final class Engine implements AutoCloseable {
             activations.close();
             logitSlab.close();
             pool.close();
+            if (draft != null) {
+                draft.close();
+            }
+            adapters.values().forEach(LoraAdapter::close);
+            retired.forEach(LoraAdapter::close);
             model.close();
             kernels.close();
             threads.close();

@@ -73,6 +73,32 @@ public final class Sampler {
      * @throws IllegalArgumentException if no logit of an allowed token is a number
      */
     int next(float[] raw, long @Nullable [] allowed) {
+        int chosen = choose(raw, allowed);
+        if (historyLength == history.length) {
+            history = Arrays.copyOf(history, 2 * history.length);
+        }
+        history[historyLength++] = chosen;
+        return chosen;
+    }
+
+    /**
+     * What {@link #next(float[])} would choose from these logits {@code ahead} tokens later, if nothing came between;
+     * changes nothing. The draw is the one that will be made there: so a model that gives nearly the same probabilities
+     * guesses nearly always what will be drawn.
+     */
+    int guess(float[] raw, int ahead) {
+        long now = state;
+        if (!sampling.isGreedy()) {
+            state += ahead * GOLDEN_GAMMA;
+        }
+        try {
+            return choose(raw, null);
+        } finally {
+            state = now;
+        }
+    }
+
+    private int choose(float[] raw, long @Nullable [] allowed) {
         if (raw.length != vocabularySize) {
             throw new IllegalArgumentException(raw.length + " logits for a vocabulary of " + vocabularySize);
         }
@@ -89,12 +115,7 @@ public final class Sampler {
             mask(allowed);
         }
         int best = largest();
-        int chosen = sampling.isGreedy() ? best : draw(best);
-        if (historyLength == history.length) {
-            history = Arrays.copyOf(history, 2 * history.length);
-        }
-        history[historyLength++] = chosen;
-        return chosen;
+        return sampling.isGreedy() ? best : draw(best);
     }
 
     /**

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** Requests in the order in which they came, clients taking turns. Guarded by the engine's lock. */
@@ -20,6 +21,10 @@ final class WaitingRequests {
         byClient.computeIfAbsent(request.what.client(), client -> new ArrayDeque<>())
                 .add(request);
         size++;
+    }
+
+    void forEach(Consumer<ActiveRequest> action) {
+        byClient.values().forEach(waiting -> waiting.forEach(action));
     }
 
     /** Whose turn it is; stays in the queue. */

@@ -4,7 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.puna.formats.Safetensors;
+import dev.puna.model.LlamaConfig;
+import dev.puna.model.LlamaPreset;
+import dev.puna.model.RopeScaling;
+import dev.puna.model.convert.Quantization;
+import dev.puna.model.convert.RandomModel;
 import dev.puna.tensor.ConfigurationException;
+import dev.puna.tensor.Tensor;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -21,6 +28,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -232,6 +240,96 @@ class EngineTest {
     }
 
     @Test
+    void embedsAsTransformers() throws IOException {
+        Path golden = MODEL.resolveSibling("embeddings.safetensors");
+        EngineOptions exact = OPTIONS.withModel(ONE.withKernels("reference").withChunk(16));
+        try (Engine engine = Engine.load(MODEL, exact);
+                Safetensors file = Safetensors.open(golden)) {
+            int[] prompt = Arrays.stream(file.tensor("prompt").data().toArray(Tensor.I64_LE))
+                    .mapToInt(Math::toIntExact)
+                    .toArray();
+            for (Pooling pooling : Pooling.values()) {
+                float[] expected =
+                        file.tensor(pooling == Pooling.MEAN ? "mean" : "last").toFloats();
+                float[] actual = engine.embed(prompt, pooling, true);
+                for (int i = 0; i < expected.length; i++) {
+                    assertThat(actual[i]).isCloseTo(expected[i], within(1e-5f)); // fp32 sums in another order
+                }
+            }
+        }
+    }
+
+    /** Every type of keys and values: the engine gives the bits of the single sequence, near those of F32. */
+    @ParameterizedTest
+    @CsvSource({"F32, 0", "F16, 0.06", "BF16, 0.25", "Q8_0, 0.4"})
+    void everyTypeOfKeysAndValues(LlamaOptions.KvType kv, double tolerance) throws IOException {
+        Path model = MODEL.resolveSibling("quantized-256.gguf");
+        GenerationOptions options = GREEDY.withLogProbabilities(1);
+        Random random = new Random(6);
+        EngineOptions paged = OPTIONS.withModel(OPTIONS.model().withKv(kv).withChunk(7));
+        try (Llama exact = Llama.load(model, ONE.withKv(LlamaOptions.KvType.F32));
+                Llama alone = Llama.load(model, ONE.withKv(kv));
+                Engine engine = Engine.load(model, paged)) {
+            List<int[]> prompts = new ArrayList<>();
+            List<Generation> generations = new ArrayList<>();
+            for (int i = 0; i < 12; i++) {
+                prompts.add(random.ints(1 + random.nextInt(50), 0, 64).toArray());
+                generations.add(accept(engine.submit(EngineRequest.of(prompts.get(i), options))));
+            }
+            for (int i = 0; i < 12; i++) {
+                GenerationResult result = generations.get(i).await().first();
+                assertThat(result.tokens())
+                        .isEqualTo(alone.generate(prompts.get(i), options).tokens());
+                int[] all = Arrays.copyOf(prompts.get(i), prompts.get(i).length + 20);
+                System.arraycopy(result.ids(), 0, all, prompts.get(i).length, 20);
+                double[] expected = exact.score(all, 1, new Cancellation()).logProbabilities();
+                for (int j = 0; j < 20; j++) {
+                    // keys and values are rounded by 2⁻¹², 2⁻⁹, 2⁻⁸ of a block's largest; random weights enlarge that
+                    assertThat(result.tokens().get(j).logProbability().getAsDouble())
+                            .isCloseTo(expected[prompts.get(i).length - 1 + j], within(tolerance + 1e-12));
+                }
+            }
+        }
+    }
+
+    /** A system prompt of 1,000 tokens and 200 who use it: its work is done once. */
+    @Test
+    void aLongSystemPromptIsComputedOnceForAll(@TempDir Path directory) throws IOException {
+        Path model = directory.resolve("random.gguf");
+        LlamaConfig tiny = LlamaPreset.of("llama-3.2-1b").config();
+        tiny = new LlamaConfig(
+                VOCABULARY,
+                64,
+                2,
+                4,
+                2,
+                16,
+                96,
+                2048,
+                tiny.normEpsilon(),
+                tiny.ropeBase(),
+                new RopeScaling.None(),
+                true,
+                false,
+                false);
+        RandomModel.write(model, tiny, Quantization.of("Q8_0"), 3);
+        int[] system = new Random(5).ints(1000, 3, VOCABULARY).toArray();
+        try (Engine engine = Engine.load(model, OPTIONS.withPageLength(8))) {
+            List<Generation> generations = new ArrayList<>();
+            for (int i = 0; i < 200; i++) {
+                int[] prompt = Arrays.copyOf(system, 1004);
+                Arrays.fill(prompt, 1000, 1004, 3 + i % 100);
+                generations.add(accept(engine.submit(EngineRequest.of(prompt, GREEDY.withMaxTokens(2)))));
+            }
+            for (int i = 0; i < 200; i++) {
+                assertThat(generations.get(i).await().usage().cachedTokens()).isEqualTo(i == 0 ? 0 : 1000);
+            }
+            assertThat(engine.counters().promptTokens()).isEqualTo(1000 + 200 * 4);
+            assertThat(engine.counters().reusedTokens()).isEqualTo(199 * 1000);
+        }
+    }
+
+    @Test
     void subscribersReadAtTheirOwnPace() throws Exception {
         try (Engine engine = Engine.load(MODEL, OPTIONS)) {
             int[] prompt = {3, 4, 5};
@@ -377,7 +475,7 @@ class EngineTest {
         assertThat(AvailableMemory.bytes()).isPositive();
     }
 
-    private static Generation accept(Submission submission) {
+    static Generation accept(Submission submission) {
         return switch (submission) {
             case Submission.Accepted(Generation generation) -> generation;
             case Submission.QueueFull full -> throw new AssertionError(full);

@@ -1,6 +1,7 @@
 package dev.puna.model;
 
 import dev.puna.tensor.DType;
+import dev.puna.tensor.Shape;
 import dev.puna.tensor.Slab;
 import dev.puna.tensor.Tensor;
 
@@ -20,12 +21,16 @@ public final class Activations implements AutoCloseable {
     final Tensor rotatedK; // (N, KV·D)
     final Tensor gate; // (N, F)
     final Tensor up; // (N, F)
+    private final int widest;
+    private Slab adapterSlab = new Slab(0);
+    private long adapterRank;
 
     public Activations(LlamaConfig config, int maxRows) {
         if (maxRows < 1) {
             throw new IllegalArgumentException("maxRows=" + maxRows);
         }
         this.maxRows = maxRows;
+        this.widest = Math.max(config.feedForwardWidth(), Math.max(config.width(), config.queryWidth()));
         this.slab = new Slab(byteSize(config, maxRows));
         this.x = slab.allocate(DType.F32, maxRows, config.width());
         this.h = slab.allocate(DType.F32, maxRows, config.width());
@@ -50,8 +55,25 @@ public final class Activations implements AutoCloseable {
         return maxRows;
     }
 
+    /** Room for what adapters compute: (rows, rank) and (rows, out), until the next call. Made when first needed. */
+    Tensor[] adapter(long rows, long rank, long out) {
+        if (rank > adapterRank) {
+            adapterSlab.close();
+            adapterSlab = new Slab(Slab.bytesFor(DType.F32, maxRows, rank) + Slab.bytesFor(DType.F32, maxRows, widest));
+            adapterRank = rank;
+        }
+        long first = Slab.bytesFor(DType.F32, maxRows, adapterRank);
+        return new Tensor[] {
+            new Tensor(
+                    adapterSlab.whole().asSlice(0, DType.F32.byteSize(rows * rank)), DType.F32, Shape.of(rows, rank)),
+            new Tensor(
+                    adapterSlab.whole().asSlice(first, DType.F32.byteSize(rows * out)), DType.F32, Shape.of(rows, out))
+        };
+    }
+
     @Override
     public void close() {
+        adapterSlab.close();
         slab.close();
     }
 }

@@ -4,10 +4,12 @@ import dev.puna.kernels.AttentionSpan;
 import dev.puna.kernels.Kernels;
 import dev.puna.kernels.KvView;
 import dev.puna.kernels.RopeTable;
+import dev.puna.model.LlamaTensor.Role;
 import dev.puna.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The forward pass (LLaMA §2.2): pre-normalised transformer layers of grouped-query attention with rotary embeddings and
@@ -21,6 +23,10 @@ import java.util.List;
  * at a time.
  */
 public final class LlamaModel implements AutoCloseable {
+    private static final List<Role> QKV = List.of(Role.WQ, Role.WK, Role.WV);
+    private static final List<Role> KV = List.of(Role.WK, Role.WV);
+    private static final List<Role> GATE_UP = List.of(Role.GATE, Role.UP);
+
     private final LlamaConfig config;
     private final LlamaWeights weights;
     private final Kernels kernels;
@@ -70,14 +76,15 @@ public final class LlamaModel implements AutoCloseable {
         int last = config.layerCount() - 1;
         for (int layer = 0; layer < last; layer++) {
             attention(step, layer, x, activations);
-            feedForward(layer, x, activations);
+            feedForward(step, layer, x, activations);
         }
         // Of the last layer only keys and values of the unwanted rows are needed.
         int wanted = batch.wanted().length;
-        x = lastAttention(step, batch.wanted(), last, x, activations); // (wanted, C)
+        Step lastStep = wanted == n || wanted == 0 ? step : step.only(batch.wanted());
+        x = lastAttention(step, lastStep, batch.wanted(), last, x, activations); // (wanted, C)
         Tensor h = activations.h.rows(0, wanted); // (wanted, C)
         if (wanted > 0) {
-            feedForward(last, x, activations);
+            feedForward(lastStep, last, x, activations);
             kernels.rmsNorm(h, x, weights.finalNorm(), config.normEpsilon());
         }
         return h;
@@ -102,13 +109,13 @@ public final class LlamaModel implements AutoCloseable {
         Tensor k = a.k.rows(0, n); // (N, KV·D)
         Tensor v = a.v.rows(0, n); // (N, KV·D)
         kernels.rmsNorm(h, x, layer.attentionNorm(), config.normEpsilon());
-        linear(List.of(q, k, v), h, List.of(layer.wq(), layer.wk(), layer.wv()));
+        linear(step, index, List.of(q, k, v), h, QKV, List.of(layer.wq(), layer.wk(), layer.wv()), a);
         storeKeysAndValues(step, index, k, v, a);
         attend(step, index, x, q, a);
     }
 
     /** The same for the wanted rows only; {@code x} is compacted to them. */
-    private Tensor lastAttention(Step step, int[] wanted, int index, Tensor x, Activations a) {
+    private Tensor lastAttention(Step step, Step lastStep, int[] wanted, int index, Tensor x, Activations a) {
         if (wanted.length == x.rows()) {
             attention(step, index, x, a);
             return x;
@@ -119,14 +126,14 @@ public final class LlamaModel implements AutoCloseable {
         Tensor k = a.k.rows(0, n); // (N, KV·D)
         Tensor v = a.v.rows(0, n); // (N, KV·D)
         kernels.rmsNorm(h, x, layer.attentionNorm(), config.normEpsilon());
-        linear(List.of(k, v), h, List.of(layer.wk(), layer.wv()));
+        linear(step, index, List.of(k, v), h, KV, List.of(layer.wk(), layer.wv()), a);
         storeKeysAndValues(step, index, k, v, a);
         Tensor wantedX = compact(x, wanted); // (wanted, C)
         Tensor wantedH = compact(h, wanted); // (wanted, C)
         if (wanted.length > 0) {
             Tensor q = a.q.rows(0, wanted.length); // (wanted, H·D)
-            linear(List.of(q), wantedH, List.of(layer.wq()));
-            attend(step.only(wanted), index, wantedX, q, a);
+            linear(lastStep, index, List.of(q), wantedH, List.of(Role.WQ), List.of(layer.wq()), a);
+            attend(lastStep, index, wantedX, q, a);
         }
         return wantedX;
     }
@@ -149,30 +156,59 @@ public final class LlamaModel implements AutoCloseable {
         Tensor out = a.h.rows(0, n); // (N, C)
         kernels.rope(rotatedQ, q, step.rope, weights.pairing(), step.positions);
         kernels.attention(q, rotatedQ, step.spans(index), attentionScale);
-        linear(List.of(out), q, List.of(layer.wo()));
+        linear(step, index, List.of(out), q, List.of(Role.WO), List.of(layer.wo()), a);
         kernels.add(x, out);
     }
 
     /** {@code x += down · (silu(gate · norm(x)) ∘ (up · norm(x)))}. */
-    private void feedForward(int index, Tensor x, Activations a) {
+    private void feedForward(Step step, int index, Tensor x, Activations a) {
         LlamaWeights.Layer layer = weights.layers().get(index);
         long n = x.rows();
         Tensor h = a.h.rows(0, n); // (N, C)
         Tensor gate = a.gate.rows(0, n); // (N, F)
         Tensor up = a.up.rows(0, n); // (N, F)
         kernels.rmsNorm(h, x, layer.feedForwardNorm(), config.normEpsilon());
-        linear(List.of(gate, up), h, List.of(layer.gate(), layer.up()));
+        linear(step, index, List.of(gate, up), h, GATE_UP, List.of(layer.gate(), layer.up()), a);
         kernels.swiGlu(gate, gate, up);
-        linear(List.of(h), gate, List.of(layer.down()));
+        linear(step, index, List.of(h), gate, List.of(Role.DOWN), List.of(layer.down()), a);
         kernels.add(x, h);
     }
 
-    private void linear(List<Tensor> y, Tensor x, List<Linear> layers) {
+    private void linear(
+            Step step, int index, List<Tensor> y, Tensor x, List<Role> roles, List<Linear> layers, Activations a) {
         kernels.matmul(y, x, layers.stream().map(Linear::weight).toList());
         for (int i = 0; i < layers.size(); i++) {
             if (layers.get(i) instanceof Linear.Biased(Tensor weight, Tensor bias)) {
                 kernels.addBias(y.get(i), bias);
             }
+        }
+        if (step.adapted) {
+            for (int i = 0; i < layers.size(); i++) {
+                addAdapters(step, index, y.get(i), x, roles.get(i), a);
+            }
+        }
+    }
+
+    /** {@code y += (x · aᵀ) · bᵀ} for the rows of each sequence that has an adapter: neighbours with the same in one go. */
+    private void addAdapters(Step step, int index, Tensor y, Tensor x, Role role, Activations activations) {
+        long from = 0;
+        List<TokenBatch.Rows> sequences = step.sequences;
+        for (int i = 0; i < sequences.size(); ) {
+            Optional<LoraAdapter> adapter = sequences.get(i).adapter();
+            long end = from;
+            do {
+                end += sequences.get(i).count();
+                i++;
+            } while (i < sequences.size() && sequences.get(i).adapter().equals(adapter));
+            Optional<LoraAdapter.Delta> delta = adapter.flatMap(known -> known.delta(role, index));
+            if (delta.isPresent() && end > from) {
+                Tensor b = delta.get().b();
+                Tensor[] room = activations.adapter(end - from, b.columns(), y.columns());
+                kernels.matmul(room[0], x.rows(from, end), delta.get().a()); // (rows, r)
+                kernels.matmul(room[1], room[0], b); // (rows, out)
+                kernels.add(y.rows(from, end), room[1]);
+            }
+            from = end;
         }
     }
 
@@ -195,11 +231,13 @@ public final class LlamaModel implements AutoCloseable {
         private final List<TokenBatch.Rows> sequences;
         private final int[] positions;
         private final RopeTable rope;
+        private final boolean adapted;
 
         private Step(List<TokenBatch.Rows> sequences, int[] positions, RopeTable rope) {
             this.sequences = sequences;
             this.positions = positions;
             this.rope = rope;
+            this.adapted = sequences.stream().anyMatch(rows -> rows.adapter().isPresent());
         }
 
         static Step of(TokenBatch batch, RopeAngles angles) {
@@ -231,7 +269,8 @@ public final class LlamaModel implements AutoCloseable {
                     kept[i] = positions[wanted[i]];
                     i++;
                 } while (i < wanted.length && wanted[i] == wanted[i - 1] + 1 && wanted[i] < end);
-                runs.add(new TokenBatch.Rows(sequences.get(sequence).cache(), kept[run], i - run));
+                TokenBatch.Rows rows = sequences.get(sequence);
+                runs.add(new TokenBatch.Rows(rows.cache(), kept[run], i - run, rows.adapter()));
             }
             return new Step(runs, kept, rope);
         }

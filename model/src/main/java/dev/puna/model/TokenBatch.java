@@ -1,6 +1,7 @@
 package dev.puna.model;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The rows of one forward pass: tokens of one or several sequences, sequence after sequence.
@@ -16,8 +17,14 @@ public record TokenBatch(int[] ids, List<Rows> sequences, int[] wanted) {
      * @param cache holds positions {@code 0 … firstPosition − 1} already, and has room for these
      * @param firstPosition the position of the first row
      * @param count how many rows
+     * @param adapter what is added to the linear layers for these rows
      */
-    public record Rows(KvSequence cache, int firstPosition, int count) {
+    public record Rows(KvSequence cache, int firstPosition, int count, Optional<LoraAdapter> adapter) {
+        /** Rows that the model computes as it is. */
+        public Rows(KvSequence cache, int firstPosition, int count) {
+            this(cache, firstPosition, count, Optional.empty());
+        }
+
         public Rows {
             if (firstPosition < 0 || count < 0 || (long) firstPosition + count > cache.capacity()) {
                 throw new IllegalArgumentException("positions " + firstPosition + " … " + ((long) firstPosition + count)
