@@ -6,6 +6,7 @@ module dev.puna.cli {
     requires dev.puna.training;
     requires dev.puna.server;
     requires dev.puna.data;
+    requires java.net.http;
     requires org.jline;
     requires jdk.unsupported; // by which jline hears signals
     requires tools.jackson.databind;

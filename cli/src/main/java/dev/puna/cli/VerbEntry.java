@@ -34,6 +34,7 @@ record VerbEntry(String words, String summary, Function<Terminal, Verb> maker) {
             new VerbEntry("inspect", "what is in a model", InspectVerb::new),
             new VerbEntry("bench kernels", "the kernels beside the peaks of this machine", BenchKernelsVerb::new),
             new VerbEntry("bench inference", "prefill and decode beside these peaks", BenchInferenceVerb::new),
+            new VerbEntry("bench serving", "many clients at once", BenchServingVerb::new),
             new VerbEntry("bench training", "a step of training beside these peaks", BenchTrainingVerb::new));
 
     /** {@code [tokenizer, encode]}. */

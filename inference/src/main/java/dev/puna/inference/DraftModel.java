@@ -106,8 +106,9 @@ final class DraftModel implements AutoCloseable {
      *
      * @param most tokens per sequence
      * @param readingRows rows for texts that it does not know yet
+     * @return nanoseconds in the model
      */
-    void guess(List<ActiveSequence> sequences, int most, int readingRows) {
+    long guess(List<ActiveSequence> sequences, int most, int readingRows) {
         List<ActiveSequence> reading = new ArrayList<>();
         List<Integer> rows = new ArrayList<>();
         List<ActiveSequence> ready = new ArrayList<>();
@@ -136,8 +137,9 @@ final class DraftModel implements AutoCloseable {
             }
         }
         if (reading.isEmpty()) {
-            return;
+            return 0;
         }
+        long begin = System.nanoTime();
         read(reading, rows, ready);
         for (int ahead = 1; ahead < most && !ready.isEmpty(); ahead++) {
             int guessed = ahead;
@@ -147,6 +149,7 @@ final class DraftModel implements AutoCloseable {
                 read(ready, Collections.nCopies(ready.size(), 1), List.copyOf(ready));
             }
         }
+        return System.nanoTime() - begin;
     }
 
     private PageTable table(ActiveSequence sequence) {

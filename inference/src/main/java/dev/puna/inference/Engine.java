@@ -19,10 +19,9 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -100,7 +99,7 @@ public final class Engine implements AutoCloseable {
     private final List<ActiveSequence> preempted = new ArrayList<>();
 
     /** Where the pages of each adapter's sequences begin: they share none with those of others. */
-    private final Map<LoraAdapter, Long> roots = new IdentityHashMap<>();
+    private final Map<LoraAdapter, Long> roots = new HashMap<>();
 
     private long arrivals;
 
@@ -115,6 +114,8 @@ public final class Engine implements AutoCloseable {
     private long finished;
     private long cancelled;
     private long failed;
+    private long busyNanos;
+    private long modelNanos;
     private volatile EngineCounters counters;
     private volatile EngineObserver observer = EngineObserver.NONE;
 
@@ -335,7 +336,9 @@ public final class Engine implements AutoCloseable {
                 last.finished(),
                 last.cancelled(),
                 last.failed(),
-                refused.get());
+                refused.get(),
+                last.busyNanos(),
+                last.modelNanos());
     }
 
     /**
@@ -511,8 +514,10 @@ public final class Engine implements AutoCloseable {
                 return;
             }
             try {
+                long begin = System.nanoTime();
                 admit();
                 step();
+                busyNanos += System.nanoTime() - begin;
             } catch (RuntimeException e) {
                 failAll(e);
             } catch (OutOfMemoryError e) {
@@ -528,7 +533,7 @@ public final class Engine implements AutoCloseable {
             if (retired.isEmpty()) {
                 return;
             }
-            Set<LoraAdapter> used = Collections.newSetFromMap(new IdentityHashMap<>());
+            Set<LoraAdapter> used = new HashSet<>();
             waiting.forEach(request -> request.what.adapter().ifPresent(used::add));
             for (List<ActiveSequence> list : List.of(running, preempted)) {
                 list.forEach(sequence -> sequence.request.what.adapter().ifPresent(used::add));
@@ -731,7 +736,7 @@ public final class Engine implements AutoCloseable {
             }
         }
         if (draft != null && each > 0) {
-            draft.guess(unguessed, Math.min(options.draftTokens(), each), options.mixedPrefill());
+            modelNanos += draft.guess(unguessed, Math.min(options.draftTokens(), each), options.mixedPrefill());
         }
     }
 
@@ -816,7 +821,9 @@ public final class Engine implements AutoCloseable {
         }
         try {
             TokenBatch tokens = new TokenBatch(ids, rows, java.util.Arrays.copyOf(wanted, wantedCount));
+            long begin = System.nanoTime();
             Tensor hidden = model.forward(tokens, activations(rowCount)); // (wanted, C)
+            modelNanos += System.nanoTime() - begin;
             choose(batch, hidden, owners, positions, lasts, generating);
             for (int i = generating; i < wantedCount; i++) {
                 pool(batch.get(owners[i]), positions[i], hidden.row(i));
@@ -845,7 +852,9 @@ public final class Engine implements AutoCloseable {
             int first = from;
             int end = Math.min(count, from + LOGIT_ROWS);
             Tensor some = logits.rows(0, end - first); // (rows, V)
+            long begin = System.nanoTime();
             model.logits(some, hidden.rows(first, end));
+            modelNanos += System.nanoTime() - begin;
             threads.run((member, size) -> {
                 for (int i = first; i < end; i++) {
                     if (owners[i] % size == member) {
@@ -1018,7 +1027,9 @@ public final class Engine implements AutoCloseable {
                 finished,
                 cancelled,
                 failed,
-                0);
+                0,
+                busyNanos,
+                modelNanos);
     }
 
     /**

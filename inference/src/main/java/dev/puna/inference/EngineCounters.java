@@ -20,6 +20,8 @@ package dev.puna.inference;
  * @param cancelled requests that were cancelled
  * @param failed requests that ended with an error
  * @param refused requests that found the queue full
+ * @param busyNanos time of all steps
+ * @param modelNanos of this, time of the forward passes and logits, a draft's included
  */
 public record EngineCounters(
         int pageLimit,
@@ -38,4 +40,6 @@ public record EngineCounters(
         long finished,
         long cancelled,
         long failed,
-        long refused) {}
+        long refused,
+        long busyNanos,
+        long modelNanos) {}
