@@ -115,8 +115,6 @@ final class BenchServingVerb extends Verb {
             }
             if (json.isGiven()) {
                 terminal.out().println(Json.writePretty(report));
-            } else {
-                print(report);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -190,20 +188,33 @@ final class BenchServingVerb extends Verb {
         target.ask(load.prompt(new Random(0), load.longest()), 8); // code and memory that the longest prompt needs
         EngineCounters before = engine.map(Engine::counters).orElse(null);
         List<ServingLoad.Level> levels = new ArrayList<>();
+        print("%s, %s", what, same ? "the same text alone and among others" : "NOT the same text alone and among others");
+        print(
+                "%-8s %9s %7s %11s %9s   %-26s %-26s",
+                "clients",
+                "requests",
+                "failed",
+                "generated/s",
+                "total/s",
+                "first token ms 50/95/99",
+                "between ms 50/95/99");
         for (int count : levels()) {
             progress(count + " clients");
             levels.add(load.run(target, count));
+            print(levels.getLast());
         }
         EngineCounters after = engine.map(Engine::counters).orElse(null);
         ServingLoad.Interruption interruption = null;
         if (!noInterruption.isGiven()) {
             progress("a prompt of " + load.longest() + " tokens among streams");
             interruption = load.interrupt(target, Math.min(8, sequences.or(64)), 96);
+            print(interruption);
         }
         ServingLoad.Repetition repetition = null;
         if (repeats.or(20) > 0) {
             progress("a common beginning");
             repetition = load.repeat(target, repeats.or(20), 1000);
+            print(repetition);
         }
         EngineFigures figures = null;
         if (before != null && after != null) {
@@ -213,6 +224,7 @@ final class BenchServingVerb extends Verb {
                     engine.orElseThrow().counters(),
                     outside / busy,
                     outside * 1e-3 / (after.generatedTokens() - before.generatedTokens()));
+            print(figures);
         }
         return new Report(what, same, load, levels, interruption, repetition, figures);
     }
@@ -237,73 +249,53 @@ final class BenchServingVerb extends Verb {
         }
     }
 
-    private void print(Report report) {
-        terminal.out().println(report.target());
-        terminal.out()
-                .println(
-                        report.sameAmongOthers()
-                                ? "the same text alone and among others"
-                                : "NOT the same text alone and among others");
-        terminal.out()
-                .printf(
-                        Locale.ROOT,
-                        "%-8s %9s %7s %11s %9s   %-26s %-26s%n",
-                        "clients",
-                        "requests",
-                        "failed",
-                        "generated/s",
-                        "total/s",
-                        "first token ms 50/95/99",
-                        "between ms 50/95/99");
-        for (ServingLoad.Level level : report.levels()) {
-            terminal.out()
-                    .printf(
-                            Locale.ROOT,
-                            "%-8d %9d %7d %11.1f %9.1f   %-26s %-26s%s%n",
-                            level.clients(),
-                            level.requests(),
-                            level.failures(),
-                            level.generatedPerSecond(),
-                            level.totalPerSecond(),
-                            shown(level.firstTokenMillis()),
-                            shown(level.betweenTokensMillis()),
-                            level.failure());
+    private void print(String format, Object... values) {
+        if (!json.isGiven()) {
+            terminal.out().printf(Locale.ROOT, format + "%n", values);
+            terminal.out().flush();
         }
-        ServingLoad.Interruption interruption = report.interruption();
-        if (interruption != null) {
-            terminal.out()
-                    .printf(
-                            Locale.ROOT,
-                            "%d streams, then a prompt of %d tokens: between ms %s before, %s until its first token"
-                                    + " after %.0f ms; p99 %.1f × p50%n",
-                            interruption.streams(),
-                            interruption.promptTokens(),
-                            shown(interruption.before()),
-                            shown(interruption.during()),
-                            interruption.firstTokenMillis(),
-                            interruption.during().p99() / interruption.before().p50());
-        }
-        ServingLoad.Repetition repetition = report.repetition();
-        if (repetition != null) {
-            terminal.out()
-                    .printf(
-                            Locale.ROOT,
-                            "%d requests that begin with the same %d tokens: first token after %.0f ms, then %s ms: 1/%.0f%n",
-                            repetition.repeats(),
-                            repetition.tokens(),
-                            repetition.firstMillis(),
-                            shown(repetition.againMillis()),
-                            repetition.firstMillis() / repetition.againMillis().p50());
-        }
-        EngineFigures engine = report.engine();
-        if (engine != null) {
-            terminal.out()
-                    .printf(
-                            Locale.ROOT,
-                            "outside the model: %.1f %% of the engine's time, %.0f µs per generated token%n",
-                            100 * engine.outsideModel(),
-                            engine.microsPerTokenOutside());
-        }
+    }
+
+    private void print(ServingLoad.Level level) {
+        print(
+                "%-8d %9d %7d %11.1f %9.1f   %-26s %-26s%s",
+                level.clients(),
+                level.requests(),
+                level.failures(),
+                level.generatedPerSecond(),
+                level.totalPerSecond(),
+                shown(level.firstTokenMillis()),
+                shown(level.betweenTokensMillis()),
+                level.failure());
+    }
+
+    private void print(ServingLoad.Interruption interruption) {
+        print(
+                "%d streams, then a prompt of %d tokens: between ms %s before, %s until its first token after %.0f ms;"
+                        + " p99 %.1f × p50",
+                interruption.streams(),
+                interruption.promptTokens(),
+                shown(interruption.before()),
+                shown(interruption.during()),
+                interruption.firstTokenMillis(),
+                interruption.during().p99() / interruption.before().p50());
+    }
+
+    private void print(ServingLoad.Repetition repetition) {
+        print(
+                "%d requests that begin with the same %d tokens: first token after %.0f ms, then %s ms: 1/%.0f",
+                repetition.repeats(),
+                repetition.tokens(),
+                repetition.firstMillis(),
+                shown(repetition.againMillis()),
+                repetition.firstMillis() / repetition.againMillis().p50());
+    }
+
+    private void print(EngineFigures engine) {
+        print(
+                "outside the model: %.1f %% of the engine's time, %.0f µs per generated token",
+                100 * engine.outsideModel(),
+                engine.microsPerTokenOutside());
     }
 
     private static String shown(ServingLoad.Percentiles percentiles) {
