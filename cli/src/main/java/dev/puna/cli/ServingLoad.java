@@ -14,8 +14,9 @@ import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * What a number of clients ask of a server: each waits for its answer, pauses, and asks again. Pauses are exponential,
- * so that requests arrive as a Poisson process as long as nobody waits; lengths of prompts are uniform in their
- * logarithm; everything follows from the seed.
+ * so that requests arrive as a Poisson process as long as nobody waits. Lengths of prompts are uniform in their logarithm,
+ * and evenly spread over any few requests (an additive recurrence), so that levels with few requests compare with those
+ * of many. Everything but the times follows from the seed.
  *
  * @param shortest tokens of a prompt
  * @param longest tokens of a prompt
@@ -89,6 +90,7 @@ record ServingLoad(
         AtomicInteger failures = new AtomicInteger();
         AtomicReference<String> failure = new AtomicReference<>("");
         AtomicLong promptTokens = new AtomicLong();
+        AtomicInteger asked = new AtomicInteger();
         CountDownLatch ready = new CountDownLatch(clients);
         long[] begin = {0};
         long[] end = {0};
@@ -105,9 +107,10 @@ record ServingLoad(
                         if (i > 0 && System.nanoTime() - start > seconds * 1e9) {
                             return;
                         }
-                        int length = length(random);
+                        int number = asked.getAndIncrement();
+                        int length = length(number);
                         int[] prompt = prompt(random, length);
-                        int wanted = answer / 2 + random.nextInt(answer + 1);
+                        int wanted = (int) (answer * (0.5 + spread(number, Math.sqrt(2))));
                         try {
                             ServingTarget.Answer given = target.ask(prompt, Math.max(2, wanted));
                             promptTokens.addAndGet(length);
@@ -170,8 +173,15 @@ record ServingLoad(
         Thread.sleep((long) (-Math.log(1 - random.nextDouble()) * pauseMillis));
     }
 
-    private int length(Random random) {
-        double logarithm = Math.log(shortest) + random.nextDouble() * Math.log((double) longest / shortest);
+    /** In [0, 1), and any few neighbours far from each other. */
+    private static double spread(int number, double step) {
+        double at = 0.5 + number * step;
+        return at - Math.floor(at);
+    }
+
+    private int length(int number) {
+        double golden = (Math.sqrt(5) - 1) / 2;
+        double logarithm = Math.log(shortest) + spread(number, golden) * Math.log((double) longest / shortest);
         return Math.clamp(Math.round(Math.exp(logarithm)), shortest, longest);
     }
 

@@ -60,6 +60,14 @@ public final class Engine implements AutoCloseable {
     /** Rows of a step that streams fill with guesses: so many take hardly longer than one. */
     private static final int GUESSING_ROWS = 16;
 
+    /** How many times as long as streams alone a step with a part of a prompt may take. */
+    private static final double STRETCH = 4;
+
+    /** Rows of prompts in such a step: at least, and before anything is known about times. */
+    private static final int LEAST_PREFILL = 32;
+
+    private static final int UNKNOWN_PREFILL = 64;
+
     /** Rows of logits that are held at once. */
     private static final int LOGIT_ROWS = 64;
 
@@ -114,6 +122,10 @@ public final class Engine implements AutoCloseable {
     private long finished;
     private long cancelled;
     private long failed;
+    /** Moving averages: a step of streams alone, and what a row of a prompt adds to it. */
+    private double streamStepNanos;
+
+    private double promptRowNanos;
     private long busyNanos;
     private long modelNanos;
     private volatile EngineCounters counters;
@@ -680,7 +692,7 @@ public final class Engine implements AutoCloseable {
                 }
             }
         }
-        int prefill = streams ? Math.min(budget, options.mixedPrefill()) : budget;
+        int prefill = streams ? Math.min(budget, mixedPrefill()) : budget;
         Set<PagePool.Key> underway = new HashSet<>();
         for (ActiveSequence sequence : List.copyOf(running)) {
             if (sequence.rows > 0 || sequence.decodes() || !running.contains(sequence) || prefill == 0) {
@@ -711,6 +723,25 @@ public final class Engine implements AutoCloseable {
             }
         }
         return batch;
+    }
+
+    /** How many rows of prompts a step of streams takes along, so that it takes not too many times as long as without. */
+    private int mixedPrefill() {
+        int most = options.mixedPrefill();
+        if (streamStepNanos == 0 || promptRowNanos == 0) {
+            return Math.min(most, UNKNOWN_PREFILL);
+        }
+        double rows = (STRETCH - 1) * streamStepNanos / promptRowNanos;
+        return (int) Math.clamp(rows, Math.min(most, LEAST_PREFILL), most);
+    }
+
+    private void noteStep(int streamRows, int promptRows, double nanos) {
+        if (streamRows > 0 && promptRows == 0) {
+            streamStepNanos += (streamStepNanos == 0 ? 1 : 0.1) * (nanos - streamStepNanos);
+        } else if (streamRows > 0 && promptRows >= LEAST_PREFILL && streamStepNanos > 0) {
+            double perRow = Math.max(1, nanos - streamStepNanos) / promptRows;
+            promptRowNanos += (promptRowNanos == 0 ? 1 : 0.1) * (perRow - promptRowNanos);
+        }
     }
 
     /** Guesses what streams will say: as much as fits into a step that takes hardly longer than one without. */
@@ -784,6 +815,7 @@ public final class Engine implements AutoCloseable {
 
     private void step() {
         List<ActiveSequence> batch = plan();
+        long start = System.nanoTime();
         int rowCount = 0;
         for (ActiveSequence sequence : batch) {
             rowCount += sequence.rows;
@@ -834,6 +866,11 @@ public final class Engine implements AutoCloseable {
             }
         }
         steps++;
+        int streamRows = 0;
+        for (ActiveSequence sequence : batch) {
+            streamRows += sequence.done >= sequence.promptLength ? sequence.rows : 0;
+        }
+        noteStep(streamRows, rowCount - streamRows, System.nanoTime() - start);
         commit(batch, lasts, rowCount);
     }
 

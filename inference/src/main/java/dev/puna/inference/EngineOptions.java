@@ -14,8 +14,8 @@ import java.util.OptionalLong;
  * @param pageLength positions in a page, a power of two: prefixes are shared in whole pages
  * @param maxSequences how many are computed together
  * @param queueLimit how many requests may wait
- * @param mixedPrefill tokens of prompts per step while others wait for their next token: smaller means steadier streams,
- *     larger means that a new prompt is answered sooner
+ * @param mixedPrefill at most so many tokens of prompts per step while others wait for their next token; the engine
+ *     takes as many as make a step of streams four times as long as it is without
  * @param prefixSharing whether requests share the pages of equal beginnings; the results are the same
  * @param lookupTokens how many tokens are guessed per step by looking up how the same words went on before (prompt
  *     lookup, Saxena 2023); 0 for none. The text is the same
@@ -48,10 +48,10 @@ public record EngineOptions(
         require(draftTokens >= 1 && draftTokens <= 32, "draftTokens", draftTokens, "must be in [1, 32]");
     }
 
-    /** Pages of 32 positions, 64 sequences, a queue of 512, 64 tokens of prompts beside running streams. */
+    /** Pages of 32 positions, 64 sequences, a queue of 512, up to 256 tokens of prompts beside running streams. */
     public static EngineOptions defaults() {
         return new EngineOptions(
-                LlamaOptions.defaults(), OptionalLong.empty(), 32, 64, 512, 64, true, 0, Optional.empty(), 4);
+                LlamaOptions.defaults(), OptionalLong.empty(), 32, 64, 512, 256, true, 0, Optional.empty(), 4);
     }
 
     public EngineOptions withModel(LlamaOptions value) {
