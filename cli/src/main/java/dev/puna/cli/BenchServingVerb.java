@@ -188,7 +188,9 @@ final class BenchServingVerb extends Verb {
         target.ask(load.prompt(new Random(0), load.longest()), 8); // code and memory that the longest prompt needs
         EngineCounters before = engine.map(Engine::counters).orElse(null);
         List<ServingLoad.Level> levels = new ArrayList<>();
-        print("%s, %s", what, same ? "the same text alone and among others" : "NOT the same text alone and among others");
+        print(
+                "%s, %s",
+                what, same ? "the same text alone and among others" : "NOT the same text alone and among others");
         print(
                 "%-8s %9s %7s %11s %9s   %-26s %-26s",
                 "clients",
@@ -294,8 +296,7 @@ final class BenchServingVerb extends Verb {
     private void print(EngineFigures engine) {
         print(
                 "outside the model: %.1f %% of the engine's time, %.0f µs per generated token",
-                100 * engine.outsideModel(),
-                engine.microsPerTokenOutside());
+                100 * engine.outsideModel(), engine.microsPerTokenOutside());
     }
 
     private static String shown(ServingLoad.Percentiles percentiles) {

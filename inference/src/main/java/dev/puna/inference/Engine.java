@@ -735,11 +735,11 @@ public final class Engine implements AutoCloseable {
         return (int) Math.clamp(rows, Math.min(most, LEAST_PREFILL), most);
     }
 
-    private void noteStep(int streamRows, int promptRows, double nanos) {
+    private void noteStep(int streamRows, int promptRows, long nanos) {
         if (streamRows > 0 && promptRows == 0) {
             streamStepNanos += (streamStepNanos == 0 ? 1 : 0.1) * (nanos - streamStepNanos);
         } else if (streamRows > 0 && promptRows >= LEAST_PREFILL && streamStepNanos > 0) {
-            double perRow = Math.max(1, nanos - streamStepNanos) / promptRows;
+            double perRow = Math.max(1.0, nanos - streamStepNanos) / promptRows;
             promptRowNanos += (promptRowNanos == 0 ? 1 : 0.1) * (perRow - promptRowNanos);
         }
     }

@@ -284,7 +284,8 @@ class EngineTest {
                 System.arraycopy(result.ids(), 0, all, prompts.get(i).length, 20);
                 double[] expected = exact.score(all, 1, new Cancellation()).logProbabilities();
                 for (int j = 0; j < 20; j++) {
-                    // keys and values are rounded, and multiplied in BF16 where tile registers do; random weights enlarge that
+                    // keys and values are rounded, and multiplied in BF16 where tile registers do; random weights
+                    // enlarge that
                     assertThat(result.tokens().get(j).logProbability().getAsDouble())
                             .isCloseTo(expected[prompts.get(i).length - 1 + j], within(tolerance + 1e-12));
                 }

@@ -166,8 +166,10 @@ public final class ParameterStore implements AutoCloseable {
 
     public void clearGradients(ThreadTeam threads) {
         MemorySegment all = slabs[1].whole();
-        threads.forRange(all.byteSize(), 1 << 20, (from, to) -> all.asSlice(from, to - from)
-                .fill((byte) 0));
+        threads.forRange(
+                all.byteSize(),
+                1 << 20,
+                (from, to) -> all.asSlice(from, to - from).fill((byte) 0));
     }
 
     /**
