@@ -12,7 +12,7 @@ final class DataDedupVerb extends Verb {
     private final Value<String> kind = options.text(
             "--kind",
             "KIND",
-            "exact-dedup, url-dedup, line-dedup, minhash, book-dedup; settings as a recipe has them: "
+            "exact-dedup, url-dedup, line-dedup, minhash, substring-dedup, span-dedup, book-dedup, semantic-dedup; settings as a recipe has them: "
                     + "'line-dedup at_least=7'. Default: minhash.");
     private final Value<String> memory =
             options.text("--memory", "SIZE", "For its tables; what does not fit goes to the disk. Default: 1GB.");
@@ -29,7 +29,8 @@ final class DataDedupVerb extends Verb {
     List<String> examples() {
         return List.of(
                 "puna data dedup clean/documents/*.zst --out once",
-                "puna data dedup dump/*.jsonl.zst --kind 'line-dedup at_least=7' --memory 4GB --out lines");
+                "puna data dedup dump/*.jsonl.zst --kind 'line-dedup at_least=7' --memory 4GB --out lines",
+                "puna data dedup once/documents/*.zst --kind 'semantic-dedup model=Llama-3.2-1B eps=0.05' --out meaning");
     }
 
     @Override

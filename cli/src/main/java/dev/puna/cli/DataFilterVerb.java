@@ -56,6 +56,6 @@ final class DataFilterVerb extends Verb {
             }
             yaml.append("}\n");
         }
-        return Recipe.of(yaml.toString(), Path.of("").toAbsolutePath(), DataOptions.paths(inputs));
+        return Recipe.of(yaml.toString(), Path.of("").toAbsolutePath(), inputs);
     }
 }

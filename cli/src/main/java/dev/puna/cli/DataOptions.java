@@ -51,7 +51,7 @@ final class DataOptions {
 
     /** The source of a kind as recipes name it. */
     static DocumentSource source(String kind) throws IOException {
-        return Recipe.of("source: {kind: " + kind + "}", Path.of("").toAbsolutePath(), List.of(Path.of(".")))
+        return Recipe.of("source: {kind: " + kind + "}", Path.of("").toAbsolutePath(), List.of("."))
                 .source();
     }
 
@@ -107,7 +107,9 @@ final class DataOptions {
         long begin = System.nanoTime();
         CorpusPreparation.Result result;
         try (Bars bars = bars()) {
-            result = new CorpusPreparation(recipe, out, threads(), bars).run();
+            result = new CorpusPreparation(
+                            recipe.with(model -> LlamaEmbedder.open(terminal, model)), out, threads(), bars)
+                    .run();
         }
         double seconds = (System.nanoTime() - begin) / 1e9;
         PipelineReport report = result.report();

@@ -11,8 +11,8 @@ final class DataPrepareVerb extends Verb {
     private final Value<String> recipe = options.argument(
                     "RECIPE.yaml", "Source, stages, what is held out, how it becomes tokens (recipes/data has some).")
             .required();
-    private final Value<String> inputs =
-            options.arguments("INPUT", "Dumps in place of those that the recipe names: files or folders.");
+    private final Value<String> inputs = options.arguments(
+            "INPUT", "Dumps in place of those that the recipe names: files, folders, or addresses (https://…).");
     private final Value<String> out =
             options.text("-o,--out", "DIR", "Where everything goes. Default: the recipe's name.");
     private final DataOptions data = new DataOptions(terminal, options);
@@ -32,7 +32,7 @@ final class DataPrepareVerb extends Verb {
 
     @Override
     void run() throws IOException {
-        Recipe resolved = Recipe.read(Path.of(recipe.get()), DataOptions.paths(inputs.all()));
+        Recipe resolved = Recipe.read(Path.of(recipe.get()), inputs.all().toArray(String[]::new));
         data.run(resolved, Path.of(out.or(resolved.name())));
     }
 }

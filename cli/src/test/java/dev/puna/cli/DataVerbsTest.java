@@ -152,6 +152,30 @@ final class DataVerbsTest {
     }
 
     @Test
+    void textsThatAModelFindsTheSameBecomeOne() throws IOException {
+        Path model = directory.resolve("tiny.gguf");
+        Rehearsal.writeTinyModel(model);
+        Path documents = directory.resolve("meaning.jsonl");
+        Files.writeString(documents, """
+                {"id":"1","text":"some words about this"}
+                {"id":"2","text":"some words about this"}
+                {"id":"3","text":"0123456789 9876543210 // {} [] ;;;; %%%%"}
+                """);
+        Path out = directory.resolve("meaning");
+        JsonNode made = json(Session.of(
+                "data",
+                "dedup",
+                documents.toString(),
+                "--kind",
+                "semantic-dedup model=" + model + " eps=0.001",
+                "-o",
+                out.toString(),
+                "--json"));
+        assertThat(made.at("/report/stages/0/out").asLong()).isEqualTo(2);
+        assertThat(Session.of("data", "show", out.toString()).out()).contains("says the same");
+    }
+
+    @Test
     void aBrokenRecordIsNamedWithItsPlaceAndTheStatusSaysSo() throws IOException {
         Path documents = directory.resolve("broken.jsonl");
         Files.writeString(documents, "{\"text\":\"good\"}\n{\"text\":17}\n{\"text\":\"better\"}\n");

@@ -21,7 +21,7 @@ import tools.jackson.core.json.JsonFactory;
  * beside {@code id}, {@code text}, {@code source} and {@code meta} are put into the meta data. A line that is not a JSON
  * object, or longer than the cap, is reported and skipped.
  */
-public final class JsonlReader implements AutoCloseable {
+public final class JsonlReader implements RecordReader {
     /** The longest line that is read: 64 MiB. */
     public static final int MAX_RECORD_BYTES = 64 << 20;
 
@@ -49,6 +49,7 @@ public final class JsonlReader implements AutoCloseable {
     }
 
     /** The next record that is a JSON object, or null at the end. */
+    @Override
     public @Nullable Map<String, Object> nextRecord() throws IOException {
         while (lines.next()) {
             if (lines.tooLong()) {
@@ -72,51 +73,19 @@ public final class JsonlReader implements AutoCloseable {
         return null;
     }
 
-    /** Where the record that {@link #nextRecord} gave begins in the decompressed file. */
+    @Override
     public long offset() {
         return lines.offset();
     }
 
-    /**
-     * The next document, or null at the end. A record without {@code text} (or {@code content}) is broken. An id that
-     * is missing becomes the name of the file and the offset; a source that is missing becomes {@code unknown}.
-     */
-    @SuppressWarnings("unchecked")
-    public @Nullable Document next() throws IOException {
-        while (true) {
-            Map<String, Object> fields = nextRecord();
-            if (fields == null) {
-                return null;
-            }
-            Object text = fields.remove("text");
-            if (text == null) {
-                text = fields.remove("content");
-            }
-            if (!(text instanceof String s)) {
-                report.broken(path, lines.offset(), "no field \"text\"");
-                continue;
-            }
-            Object id = fields.remove("id");
-            Object source = fields.remove("source");
-            Map<String, Object> meta = new LinkedHashMap<>();
-            for (String key : List.of("meta", "metadata")) {
-                if (fields.get(key) instanceof Map<?, ?> map) {
-                    meta.putAll((Map<String, Object>) map);
-                    fields.remove(key);
-                }
-            }
-            if (source == null && meta.get("source") instanceof String inside) {
-                source = inside;
-            }
-            fields.forEach(meta::putIfAbsent);
-            Document document = new Document(
-                    id == null ? path.getFileName() + ":" + lines.offset() : id.toString(),
-                    s,
-                    source == null ? "unknown" : source.toString(),
-                    meta);
-            report.addDocument(document);
-            return document;
-        }
+    @Override
+    public ReadReport report() {
+        return report;
+    }
+
+    @Override
+    public Path path() {
+        return path;
     }
 
     static Map<String, Object> object(JsonParser parser) {

@@ -35,7 +35,13 @@ public final class PartPool implements AutoCloseable {
             int part = i;
             futures.add(pool.submit(() -> {
                 check();
-                task.run(part);
+                boolean done = false;
+                try {
+                    task.run(part);
+                    done = true;
+                } finally {
+                    stopped |= !done;
+                }
                 return null;
             }));
         }

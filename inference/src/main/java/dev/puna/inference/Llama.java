@@ -443,6 +443,50 @@ public final class Llama implements AutoCloseable {
         }
     }
 
+    /**
+     * A vector for a text: the mean of the last layer's states (behind the final norm) over its tokens, as many as fit the
+     * context.
+     *
+     * @param into C numbers
+     */
+    public void embed(String text, float[] into) {
+        int width = config().width();
+        if (into.length != width) {
+            throw new IllegalArgumentException(into.length + " numbers for a width of " + width);
+        }
+        int[] all = encodePrompt(text);
+        int[] ids = Arrays.copyOf(all, Math.min(all.length, config().contextLength()));
+        double[] sum = new double[width];
+        lock.lock();
+        try (KvCache keysAndValues = new KvCache(config(), cache.dtype())) {
+            requireOpen();
+            for (int done = 0; done < ids.length; done += chunk) {
+                int count = Math.min(chunk, ids.length - done);
+                int[] wanted = new int[count];
+                Arrays.setAll(wanted, i -> i);
+                keysAndValues.reserve(done + count);
+                Tensor hidden = model.forward(
+                        new TokenBatch(
+                                Arrays.copyOfRange(ids, done, done + count),
+                                List.of(new TokenBatch.Rows(keysAndValues, done, count)),
+                                wanted),
+                        activations(count)); // (count, C)
+                float[] row = new float[width];
+                for (int i = 0; i < count; i++) {
+                    MemorySegment.copy(hidden.row(i).data(), Tensor.F32_LE, 0, row, 0, width);
+                    for (int c = 0; c < width; c++) {
+                        sum[c] += row[c];
+                    }
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+        for (int c = 0; c < width; c++) {
+            into[c] = (float) (sum[c] / Math.max(1, ids.length));
+        }
+    }
+
     /** Row i of the logits predicts id {@code target + i}. */
     private void scoreRows(Tensor logits, int[] ids, int target, double[] logProbabilities) {
         int rows = (int) logits.rows();

@@ -70,7 +70,7 @@ public final class StageBenchmark {
                 new GopherRepetition());
         List<DocumentFilter> withModel = new ArrayList<>(plain);
         withModel.add(PerplexityFilter.words(model, false));
-        MinHashDeduplication minHash = new MinHashDeduplication();
+        MinHashDeduplication minHash = new MinHashDeduplication(Files.createTempDirectory("puna-bench"), 64 << 20);
         DocumentSource source = new CommonCrawlSource();
         try {
             for (int round = 0; round < rounds; round++) {

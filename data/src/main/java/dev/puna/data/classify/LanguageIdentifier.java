@@ -1,12 +1,15 @@
 package dev.puna.data.classify;
 
+import dev.puna.tensor.CorruptFileException;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.text.DateFormatSymbols;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -14,11 +17,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Says in which language a text is written, with a fastText model: the user's ({@code lid.176.bin} or {@code .ftz}) or the
  * built-in one, which knows the 20 languages of LLaMA's Wikipedia, Chinese and Japanese and is trained from a table in
- * this module in a few seconds of one core when it is first asked for.
+ * this module in a few seconds of one core when it is first asked for, then kept in the user's cache.
  *
  * @param model whose labels are languages
  * @param maxChars how much of a text is looked at
@@ -42,8 +47,53 @@ public record LanguageIdentifier(FastTextModel model, int maxChars) {
     }
 
     private static final class BuiltIn {
-        static final LanguageIdentifier INSTANCE =
-                new LanguageIdentifier(FastTextTraining.languages().train(examples()), 4000);
+        /** Changes when the training does; the table is looked at by itself. */
+        private static final int VERSION = 1;
+
+        static final LanguageIdentifier INSTANCE = new LanguageIdentifier(model(), 4000);
+
+        /** Trained once for a user: the model is kept in the user's cache, where there is one. */
+        private static FastTextModel model() {
+            Path cached = cache();
+            if (cached != null && Files.exists(cached)) {
+                try {
+                    return FastTextModel.read(cached);
+                } catch (IOException | CorruptFileException e) {
+                    // Damaged: it is made anew and replaced.
+                }
+            }
+            FastTextModel trained = FastTextTraining.languages().train(examples());
+            if (cached != null) {
+                try {
+                    Files.createDirectories(cached.toAbsolutePath().getParent());
+                    Path own = cached.resolveSibling(
+                            cached.getFileName() + "." + ProcessHandle.current().pid());
+                    trained.write(own);
+                    Files.move(own, cached, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+                } catch (IOException e) {
+                    // A home that cannot be written costs the training another time, nothing else.
+                }
+            }
+            return trained;
+        }
+
+        /** {@code languages-HASH.bin} among the user's caches, or null where the user has no home. */
+        private static @Nullable Path cache() {
+            String base = System.getenv("XDG_CACHE_HOME");
+            String home = System.getProperty("user.home", "");
+            if ((base == null || base.isEmpty()) && (home.isEmpty() || home.equals("?"))) {
+                return null;
+            }
+            Path folder = base == null || base.isEmpty() ? Path.of(home, ".cache") : Path.of(base);
+            CRC32C crc = new CRC32C();
+            try (InputStream in = LanguageIdentifier.class.getResourceAsStream("languages.tsv")) {
+                crc.update(java.util.Objects.requireNonNull(in).readAllBytes());
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            return folder.resolve("puna")
+                    .resolve(String.format(Locale.ROOT, "languages-%d-%08x.bin", VERSION, crc.getValue()));
+        }
 
         /** Each sentence of the table several times, and made-up ones of its words and of the JDK's names of months, days, languages. */
         private static List<FastTextTraining.Example> examples() {

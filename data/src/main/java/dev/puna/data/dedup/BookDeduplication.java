@@ -1,7 +1,5 @@
 package dev.puna.data.dedup;
 
-import dev.puna.data.filter.DocumentFilter;
-import dev.puna.data.filter.Verdict;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -81,7 +79,7 @@ public final class BookDeduplication {
         return overlap(sample(shingleHashes(a)), sample(shingleHashes(b)));
     }
 
-    private static double overlap(long[] a, long[] b) {
+    static double overlap(long[] a, long[] b) {
         int smaller = Math.min(a.length, b.length);
         if (smaller == 0) {
             return 0;
@@ -102,7 +100,7 @@ public final class BookDeduplication {
     }
 
     /** Hashes of every 6-character shingle of the lower-case text without anything but letters, digits and underscores. */
-    private static long[] shingleHashes(String text) {
+    static long[] shingleHashes(String text) {
         String lower = text.toLowerCase(Locale.ROOT);
         char[] kept = new char[lower.length()];
         int n = 0;
@@ -126,7 +124,7 @@ public final class BookDeduplication {
         return hashes;
     }
 
-    private static long simHash(long[] shingles) {
+    static long simHash(long[] shingles) {
         int[] votes = new int[64];
         for (long h : shingles) {
             for (int bit = 0; bit < 64; bit++) {
@@ -151,62 +149,5 @@ public final class BookDeduplication {
         return kept.length > 0
                 ? kept
                 : Arrays.stream(hashes).sorted().distinct().toArray();
-    }
-
-    /**
-     * As a stage of a pipeline: the first pass takes the books' hashes, and they are offered in the order of the corpus
-     * when all have been seen.
-     */
-    public CorpusDeduplication asStage() {
-        return new AsStage();
-    }
-
-    private record Seen(String id, long hash, long[] sample) {}
-
-    private final class AsStage implements CorpusDeduplication {
-        private final java.util.concurrent.ConcurrentSkipListMap<Long, Seen> seen =
-                new java.util.concurrent.ConcurrentSkipListMap<>();
-        private final java.util.Map<Long, String> duplicates = new java.util.HashMap<>();
-
-        @Override
-        public String name() {
-            return "book-dedup";
-        }
-
-        @Override
-        public void look(dev.puna.data.Document document, long ordinal) {
-            long[] all = shingleHashes(document.text());
-            seen.put(ordinal, new Seen(document.id(), simHash(all), sample(all)));
-        }
-
-        @Override
-        public void decide(java.nio.file.Path state) {
-            seen.forEach((ordinal, book) -> offer(book.id(), book.hash(), book.sample())
-                    .ifPresent(earlier -> duplicates.put(ordinal, earlier)));
-            seen.clear();
-        }
-
-        @Override
-        public DocumentFilter filter(long ordinal) {
-            return new DocumentFilter() {
-                @Override
-                public String name() {
-                    return "book-dedup";
-                }
-
-                @Override
-                public Verdict apply(dev.puna.data.Document document) {
-                    String earlier = duplicates.get(ordinal);
-                    return earlier == null
-                            ? new Verdict.Keep(document)
-                            : new Verdict.Drop("overlaps with an earlier book", earlier);
-                }
-            };
-        }
-
-        @Override
-        public void close() {
-            duplicates.clear();
-        }
     }
 }

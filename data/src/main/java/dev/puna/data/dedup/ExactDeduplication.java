@@ -1,6 +1,7 @@
 package dev.puna.data.dedup;
 
 import dev.puna.data.Document;
+import dev.puna.data.LongRecordSort;
 import dev.puna.data.filter.DocumentFilter;
 import dev.puna.data.filter.UrlBlockList;
 import dev.puna.data.filter.Verdict;
@@ -12,23 +13,47 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.Objects;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps the first of documents with the same text, or with the same address. 24 bytes and a map entry for each different
- * document.
+ * Keeps the first of documents with the same text, or with the same address. Digests of 16 bytes are sorted, in memory as
+ * far as the given bytes reach and else on the disk (24 bytes for each document).
  */
 public final class ExactDeduplication implements CorpusDeduplication {
     private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
-    private record Digest(long low, long high) {}
-
     private final boolean byUrl;
-    private final ConcurrentHashMap<Digest, Long> first = new ConcurrentHashMap<>();
+    private final Path folder;
+    private final long memoryBytes;
+    private final ThreadLocal<MessageDigest> md5 = ThreadLocal.withInitial(ExactDeduplication::newMd5);
+    private final LongRecordSort digests; // low, high, ordinal
+    private @Nullable Duplicates duplicates;
 
-    /** @param byUrl true to compare addresses (as C4 normalizes them), false to compare texts */
-    public ExactDeduplication(boolean byUrl) {
+    /**
+     * @param byUrl true to compare addresses (as C4 normalizes them), false to compare texts
+     * @param folder for temporary files
+     * @param memoryBytes for what is sorted
+     */
+    public ExactDeduplication(boolean byUrl, Path folder, long memoryBytes) throws IOException {
         this.byUrl = byUrl;
+        this.folder = folder;
+        this.memoryBytes = memoryBytes;
+        this.digests = new LongRecordSort(3, folder, "digests", Math.max(4096, memoryBytes / 2));
+    }
+
+    private static MessageDigest newMd5() {
+        try {
+            return MessageDigest.getInstance("MD5");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Runs that had to be written to disk. */
+    public int runs() {
+        return digests.runs();
     }
 
     @Override
@@ -36,36 +61,44 @@ public final class ExactDeduplication implements CorpusDeduplication {
         return byUrl ? "url-dedup" : "exact-dedup";
     }
 
-    private @org.jspecify.annotations.Nullable Digest digest(Document document) {
+    @Override
+    public void look(Document document, long ordinal) throws IOException {
         String key = document.text();
         if (byUrl) {
             String url = document.string("url");
             if (url == null) {
-                return null;
+                return;
             }
             key = UrlBlockList.normalized(url);
         }
-        try {
-            byte[] md5 = MessageDigest.getInstance("MD5").digest(key.getBytes(StandardCharsets.UTF_8));
-            return new Digest((long) LONG.get(md5, 0), (long) LONG.get(md5, 8));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e);
-        }
+        byte[] digest = md5.get().digest(key.getBytes(StandardCharsets.UTF_8));
+        digests.add((long) LONG.get(digest, 0), (long) LONG.get(digest, 8), ordinal);
     }
 
     @Override
-    public void look(Document document, long ordinal) {
-        Digest digest = digest(document);
-        if (digest != null) {
-            first.merge(digest, ordinal, Math::min);
+    public void decide(Path state) throws IOException {
+        try (LongRecordSort pairs = new LongRecordSort(2, folder, "pairs", Math.max(4096, memoryBytes / 4));
+                LongRecordSort.Cursor cursor = digests.sorted()) {
+            long low = 0;
+            long high = 0;
+            long first = -1;
+            while (cursor.next()) {
+                if (first >= 0 && cursor.first() == low && cursor.second() == high) {
+                    pairs.add(cursor.third(), first);
+                } else {
+                    low = cursor.first();
+                    high = cursor.second();
+                    first = cursor.third();
+                }
+            }
+            duplicates = Duplicates.write(pairs, state);
         }
+        digests.close();
     }
-
-    @Override
-    public void decide(Path state) {}
 
     @Override
     public DocumentFilter filter(long ordinal) {
+        Duplicates known = Objects.requireNonNull(duplicates, "decide() comes before filter()");
         return new DocumentFilter() {
             @Override
             public String name() {
@@ -74,17 +107,20 @@ public final class ExactDeduplication implements CorpusDeduplication {
 
             @Override
             public Verdict apply(Document document) {
-                Digest digest = digest(document);
-                Long kept = digest == null ? null : first.get(digest);
-                return kept == null || kept == ordinal
+                OptionalLong kept = known.keptFor(ordinal);
+                return kept.isEmpty()
                         ? new Verdict.Keep(document)
-                        : new Verdict.Drop(byUrl ? "address seen before" : "text seen before", "as document " + kept);
+                        : new Verdict.Drop(
+                                byUrl ? "address seen before" : "text seen before", "as document " + kept.getAsLong());
             }
         };
     }
 
     @Override
     public void close() throws IOException {
-        first.clear();
+        digests.close();
+        if (duplicates != null) {
+            duplicates.close();
+        }
     }
 }

@@ -1,23 +1,24 @@
 package dev.puna.data.dedup;
 
 import dev.puna.data.Document;
+import dev.puna.data.LongRecordSort;
 import dev.puna.data.filter.DocumentFilter;
 import dev.puna.data.filter.Verdict;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.SplittableRandom;
-import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Near-duplicates by MinHash and locality-sensitive hashing (Broder 1997), with FineWeb's numbers: 5-grams of words, 14
  * bands of 8 hashes, so that documents with a Jaccard similarity of 0.72 meet in a band as often as not, of 0.8 with
  * probability 0.924. Documents that meet, directly or through others, are one cluster, of which the first stays.
  *
- * <p>Hash {@code i} of a shingle {@code x} is {@code (aᵢ x + bᵢ mod 2⁶⁴) mod (2⁶¹ − 1)}. Memory: 14 table entries for
- * each document.
+ * <p>Hash {@code i} of a shingle {@code x} is {@code (aᵢ x + bᵢ mod 2⁶⁴) mod (2⁶¹ − 1)}. The bands of all documents are
+ * sorted, in memory as far as the given bytes reach and else on the disk (16 bytes for each band of each document).
  */
 public final class MinHashDeduplication implements CorpusDeduplication {
     private static final long PRIME = (1L << 61) - 1;
@@ -27,29 +28,33 @@ public final class MinHashDeduplication implements CorpusDeduplication {
     private final int rows;
     private final long[] a;
     private final long[] b;
-    private final ConcurrentHashMap<Long, Long>[] tables;
-    private final Map<Long, Long> parent = new HashMap<>(); // of documents that met another
+    private final Path folder;
+    private final long memoryBytes;
+    private final LongRecordSort sorted; // hash of a band, ordinal
+    private @Nullable Duplicates duplicates;
 
     /** FineWeb's numbers. */
-    public MinHashDeduplication() {
-        this(5, 14, 8);
+    public MinHashDeduplication(Path folder, long memoryBytes) throws IOException {
+        this(5, 14, 8, folder, memoryBytes);
     }
 
     /**
      * @param shingle words in a shingle
      * @param bands how many bands
      * @param rows hashes in a band
+     * @param folder for temporary files
+     * @param memoryBytes for what is sorted
      */
-    @SuppressWarnings({"unchecked", "rawtypes"})
-    public MinHashDeduplication(int shingle, int bands, int rows) {
+    public MinHashDeduplication(int shingle, int bands, int rows, Path folder, long memoryBytes) throws IOException {
         this.shingle = shingle;
         this.bands = bands;
         this.rows = rows;
         SplittableRandom random = new SplittableRandom(1);
         a = random.longs((long) bands * rows, 1, PRIME).toArray();
         b = random.longs((long) bands * rows, 0, PRIME).toArray();
-        tables = new ConcurrentHashMap[bands];
-        Arrays.setAll(tables, i -> new ConcurrentHashMap<Long, Long>());
+        this.folder = folder;
+        this.memoryBytes = memoryBytes;
+        this.sorted = new LongRecordSort(2, folder, "bands", Math.max(4096, memoryBytes / 2));
     }
 
     @Override
@@ -117,7 +122,7 @@ public final class MinHashDeduplication implements CorpusDeduplication {
     }
 
     @Override
-    public void look(Document document, long ordinal) {
+    public void look(Document document, long ordinal) throws IOException {
         long[] signature = signature(document.text());
         if (signature[0] == PRIME) {
             return;
@@ -128,48 +133,44 @@ public final class MinHashDeduplication implements CorpusDeduplication {
                 key = (key ^ signature[r]) * 0xFF51AFD7ED558CCDL;
                 key ^= key >>> 32;
             }
-            Long other = tables[band].putIfAbsent(key, ordinal);
-            if (other != null && other != ordinal) {
-                synchronized (parent) {
-                    join(other, ordinal);
-                }
-            }
-        }
-    }
-
-    private long root(long x) {
-        long root = x;
-        for (Long up = parent.get(root); up != null && up != root; up = parent.get(root)) {
-            root = up;
-        }
-        long at = x;
-        while (at != root) {
-            Long up = parent.put(at, root);
-            at = up == null ? root : up;
-        }
-        return root;
-    }
-
-    private void join(long x, long y) {
-        long p = root(x);
-        long q = root(y);
-        if (p != q) {
-            parent.put(Math.max(p, q), Math.min(p, q));
+            sorted.add(key, ordinal);
         }
     }
 
     @Override
-    public void decide(Path state) {
-        for (ConcurrentHashMap<Long, Long> table : tables) {
-            table.clear();
+    public void decide(Path state) throws IOException {
+        try (Components components = new Components(folder, memoryBytes / 2)) {
+            try (LongRecordSort.Cursor cursor = sorted.sorted()) {
+                long key = 0;
+                long first = -1;
+                while (cursor.next()) {
+                    if (first >= 0 && cursor.first() == key) {
+                        components.edge(cursor.second(), first);
+                    } else {
+                        key = cursor.first();
+                        first = cursor.second();
+                    }
+                }
+            }
+            sorted.close();
+            try (LongRecordSort stars = components.stars()) {
+                duplicates = Duplicates.write(stars, state);
+            }
         }
+    }
+
+    /** Runs that had to be written to disk. */
+    public int runs() {
+        return sorted.runs();
     }
 
     /** The first document of the cluster that the document belongs to. */
     public long first(long ordinal) {
-        synchronized (parent) {
-            return root(ordinal);
-        }
+        return decided().keptFor(ordinal).orElse(ordinal);
+    }
+
+    private Duplicates decided() {
+        return Objects.requireNonNull(duplicates, "decide() comes before filter()");
     }
 
     @Override
@@ -182,16 +183,19 @@ public final class MinHashDeduplication implements CorpusDeduplication {
 
             @Override
             public Verdict apply(Document document) {
-                long first = first(ordinal);
-                return first == ordinal
+                OptionalLong first = decided().keptFor(ordinal);
+                return first.isEmpty()
                         ? new Verdict.Keep(document)
-                        : new Verdict.Drop("near-duplicate", "of document " + first);
+                        : new Verdict.Drop("near-duplicate", "of document " + first.getAsLong());
             }
         };
     }
 
     @Override
     public void close() throws IOException {
-        parent.clear();
+        sorted.close();
+        if (duplicates != null) {
+            duplicates.close();
+        }
     }
 }

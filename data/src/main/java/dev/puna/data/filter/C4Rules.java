@@ -91,7 +91,7 @@ public record C4Rules(
             if (POLICIES.stream().anyMatch(lower::contains)) {
                 continue;
             }
-            sentences += sentences(line);
+            sentences += Sentences.count(line);
             kept.add(line);
         }
         if (sentences < minSentences) {
@@ -129,82 +129,5 @@ public record C4Rules(
         }
         char last = line.charAt(line.length() - 1);
         return last == '.' || last == '?' || last == '!' || last == '"';
-    }
-
-    /**
-     * Sentences of a line: one for each terminal mark that white space and something other than a small letter follow,
-     * not after a single capital or a common abbreviation; and one for the end.
-     */
-    static int sentences(String line) {
-        int count = 0;
-        int n = line.length();
-        int start = 0;
-        for (int i = 0; i < n; i++) {
-            char c = line.charAt(i);
-            if (c != '.' && c != '?' && c != '!') {
-                continue;
-            }
-            int end = i + 1;
-            while (end < n && ".?!\"')]”’".indexOf(line.charAt(end)) >= 0) {
-                end++;
-            }
-            if (end == n || !Character.isWhitespace(line.charAt(end))) {
-                i = end - 1;
-                continue;
-            }
-            int next = end;
-            while (next < n && Character.isWhitespace(line.charAt(next))) {
-                next++;
-            }
-            if (next < n
-                    && !Character.isLowerCase(line.charAt(next))
-                    && !(c == '.' && isAbbreviation(line, start, i))) {
-                count++;
-                start = next;
-            }
-            i = next - 1;
-        }
-        return start < n ? count + 1 : count;
-    }
-
-    private static boolean isAbbreviation(String line, int from, int dot) {
-        int start = dot;
-        while (start > from && (Character.isLetter(line.charAt(start - 1)) || line.charAt(start - 1) == '.')) {
-            start--;
-        }
-        String word = line.substring(start, dot);
-        if (word.length() == 1 && Character.isUpperCase(word.charAt(0))) {
-            return true;
-        }
-        return switch (word) {
-            case "Mr",
-                    "Mrs",
-                    "Ms",
-                    "Dr",
-                    "Prof",
-                    "St",
-                    "Jr",
-                    "Sr",
-                    "vs",
-                    "etc",
-                    "e.g",
-                    "i.e",
-                    "Inc",
-                    "Ltd",
-                    "Co",
-                    "No",
-                    "Fig",
-                    "U.S",
-                    "a.m",
-                    "p.m",
-                    "Jan",
-                    "Feb",
-                    "Aug",
-                    "Sept",
-                    "Oct",
-                    "Nov",
-                    "Dec" -> true;
-            default -> false;
-        };
     }
 }

@@ -64,14 +64,20 @@ public record GopherRepetition(
             hashes[i] = Words.hash(words.get(i));
             lengths[i + 1] = lengths[i] + words.get(i).length();
         }
+        Grams grams = new Grams(hashes);
         for (int n = 2; n < 2 + top.size(); n++) {
-            double share = topShare(hashes, lengths, n, chars);
+            grams.grow();
+            double share = topShare(grams, lengths, chars);
             if (share > top.get(n - 2)) {
                 return drop("most frequent " + n + "-gram", share);
             }
         }
+        while (grams.order < 4) {
+            grams.grow();
+        }
         for (int n = 5; n < 5 + duplicated.size(); n++) {
-            double share = duplicateShare(hashes, lengths, n, chars);
+            grams.grow();
+            double share = duplicateShare(grams, lengths, chars);
             if (share > duplicated.get(n - 5)) {
                 return drop("duplicated " + n + "-grams", share);
             }
@@ -83,55 +89,73 @@ public record GopherRepetition(
         return new Verdict.Drop(reason, String.format(Locale.ROOT, "%.3f", value));
     }
 
-    private static long gram(long[] hashes, int at, int n) {
-        long h = n;
-        for (int i = at; i < at + n; i++) {
-            h = (h ^ hashes[i]) * 0x9E3779B97F4A7C15L;
-            h ^= h >>> 29;
+    /** Hashes of all n-grams of a text, for one n after the other: each is made of the one before and a word. */
+    static final class Grams {
+        private final long[] words;
+        private final long[] hashes;
+        private final long[] table; // for users; of a power of two, at least twice the words
+        private int order = 1;
+
+        /** The single words. */
+        Grams(long[] words) {
+            this.words = words;
+            this.hashes = words.clone();
+            this.table = new long[Integer.highestOneBit(Math.max(16, words.length * 2)) * 2];
         }
-        return h;
+
+        /** n becomes larger by one. */
+        void grow() {
+            int count = Math.max(0, words.length - order);
+            for (int i = 0; i < count; i++) {
+                long h = (hashes[i] ^ words[i + order]) * 0x9E3779B97F4A7C15L;
+                h ^= h >>> 29;
+                hashes[i] = h == 0 ? 1 : h; // 0 is an empty slot
+            }
+            order++;
+        }
+
+        int count() {
+            return Math.max(0, words.length - order + 1);
+        }
     }
 
     /** Characters in the n-gram that occurs most often, among all; of several the longest counts. */
-    private static double topShare(long[] hashes, int[] lengths, int n, int chars) {
-        int capacity = Integer.highestOneBit(Math.max(16, hashes.length * 2)) * 2;
-        int mask = capacity - 1;
-        long[] keys = new long[capacity];
-        int[] counts = new int[capacity];
-        int[] sizes = new int[capacity];
+    private static double topShare(Grams grams, int[] lengths, int chars) {
+        long[] keys = grams.table;
+        Arrays.fill(keys, 0);
+        int mask = keys.length - 1;
+        int[] counts = new int[keys.length];
+        int n = grams.order;
         int best = 0;
-        for (int i = 0; i + n <= hashes.length; i++) {
-            long h = gram(hashes, i, n);
+        int longest = 0;
+        int count = grams.count();
+        for (int i = 0; i < count; i++) {
+            long h = grams.hashes[i];
             int at = (int) (h >>> 20) & mask;
-            while (counts[at] != 0 && keys[at] != h) {
+            while (keys[at] != 0 && keys[at] != h) {
                 at = (at + 1) & mask;
             }
-            if (counts[at]++ == 0) {
-                keys[at] = h;
-                sizes[at] = lengths[i + n] - lengths[i];
-            }
-            best = Math.max(best, counts[at]);
-        }
-        if (best < 2) {
-            return 0;
-        }
-        int longest = 0;
-        for (int at = 0; at < capacity; at++) {
-            if (counts[at] == best) {
-                longest = Math.max(longest, sizes[at]);
+            keys[at] = h;
+            int often = ++counts[at];
+            if (often >= best) { // the same n-gram has the same length wherever it stands
+                int length = lengths[i + n] - lengths[i];
+                longest = often > best ? length : Math.max(longest, length);
+                best = often;
             }
         }
-        return (double) best * longest / chars;
+        return best < 2 ? 0 : (double) best * longest / chars;
     }
 
     /** Characters in n-grams that came before, each word counted once. */
-    static double duplicateShare(long[] hashes, int[] lengths, int n, int chars) {
-        long[] seen = new long[Integer.highestOneBit(Math.max(16, hashes.length * 3)) * 2];
+    private static double duplicateShare(Grams grams, int[] lengths, int chars) {
+        long[] seen = grams.table;
+        Arrays.fill(seen, 0);
         int mask = seen.length - 1;
+        int n = grams.order;
         int repeated = 0;
-        for (int i = 0; i + n <= hashes.length; ) {
-            long h = gram(hashes, i, n);
-            h = h == 0 ? 1 : h;
+        int count = grams.count();
+        for (int i = 0; i < count; ) {
+            long h = grams.hashes[i];
             int at = (int) (h >>> 20) & mask;
             while (seen[at] != 0 && seen[at] != h) {
                 at = (at + 1) & mask;
@@ -145,6 +169,15 @@ public record GopherRepetition(
             }
         }
         return (double) repeated / chars;
+    }
+
+    /** The same for words that have been hashed, and one n. */
+    static double duplicateShare(long[] hashes, int[] lengths, int n, int chars) {
+        Grams grams = new Grams(hashes);
+        while (grams.order < n) {
+            grams.grow();
+        }
+        return duplicateShare(grams, lengths, chars);
     }
 
     @Override

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * A back-off model: for each n-gram the logarithm (base 10) of its last word's probability, and of the weight with which
  * shorter contexts stand in for it. Immutable; safe for all threads.
  */
-public final class NgramModel {
+public final class NgramModel implements NgramScorer {
     static final int UNKNOWN = 0;
     static final int BOS = 1;
     static final int EOS = 2;
@@ -64,7 +64,7 @@ public final class NgramModel {
         return ids.getOrDefault(word, UNKNOWN);
     }
 
-    /** log₁₀ of the probability of a sentence: of every word after those before it, and of its end. */
+    @Override
     public double logProbability(List<String> sentence) {
         int n = sentence.size();
         int[] text = new int[n + 2];
@@ -106,11 +106,6 @@ public final class NgramModel {
             }
         }
         return weight + logProbabilities[0][UNKNOWN];
-    }
-
-    /** 10 to the power of minus the mean logarithm over the words and the end (CCNet's perplexity of a document). */
-    public double perplexity(List<String> sentence) {
-        return Math.pow(10, -logProbability(sentence) / (sentence.size() + 1));
     }
 
     /** Writes an ARPA file, compressed as its name's ending says. */

@@ -20,10 +20,10 @@ import java.util.function.Function;
  * @param dropTail whether documents of the tail go, as in LLaMA-1
  */
 public record PerplexityFilter(
-        NgramModel model, Function<String, List<String>> pieces, double head, double middle, boolean dropTail)
+        NgramScorer model, Function<String, List<String>> pieces, double head, double middle, boolean dropTail)
         implements DocumentFilter {
     /** Text in words between white space, cc_net's English limits. */
-    public static PerplexityFilter words(NgramModel model, boolean dropTail) {
+    public static PerplexityFilter words(NgramScorer model, boolean dropTail) {
         return new PerplexityFilter(model, PerplexityFilter::split, 340, 520, dropTail);
     }
 

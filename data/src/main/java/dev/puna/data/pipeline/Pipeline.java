@@ -5,18 +5,20 @@ import dev.puna.data.Document;
 import dev.puna.data.JsonlWriter;
 import dev.puna.data.PartPool;
 import dev.puna.data.ReadReport;
+import dev.puna.data.WholeFile;
 import dev.puna.data.dedup.CorpusDeduplication;
 import dev.puna.data.filter.DocumentFilter;
 import dev.puna.data.filter.FilterCounters;
 import dev.puna.data.source.DocumentSource;
+import dev.puna.data.source.Download;
 import dev.puna.data.source.JsonlSource;
 import dev.puna.data.source.Split;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -89,11 +91,19 @@ public final class Pipeline {
                         "out", out, "it holds the run of another recipe or of other inputs: use another folder");
             }
         } else {
-            Files.writeString(mark, recipe.text());
+            WholeFile.write(mark, recipe.text());
         }
         List<Split> parts = new ArrayList<>();
         for (Path input : recipe.inputs()) {
             parts.addAll(recipe.source().splits(input));
+        }
+        for (URI address : recipe.addresses()) {
+            Path fetched = new Download()
+                    .fetch(
+                            address,
+                            out.resolve("downloads"),
+                            (bytes, all) -> progress.update("fetching " + address, 1, 1, bytes, all, 0));
+            parts.addAll(recipe.source().splits(fetched));
         }
         DocumentSource source = recipe.source();
         Total total = new Total();
@@ -140,9 +150,10 @@ public final class Pipeline {
         }
         PipelineReport report =
                 total.report(recipe.name(), parts.stream().map(Split::path).toList(), heldOut(parts.size()));
-        Files.writeString(out.resolve("report.txt"), report.table());
+        WholeFile.write(out.resolve("report.txt"), report.table());
         report.plot(out.resolve("report.png"));
         for (int p = 0; p < passes.size() - 1; p++) {
+            delete(out.resolve("dedup-" + (p + 1))); // of a run that was killed
             for (int i = 0; i < parts.size(); i++) { // the counts stay: they say that the pass is done
                 Files.deleteIfExists(out.resolve("pass-" + p).resolve(partName(i) + ".jsonl.zst"));
             }
@@ -374,14 +385,21 @@ public final class Pipeline {
         root.put("brokenCount", report.brokenCount());
         List<Map<String, Object>> broken = new ArrayList<>();
         for (BrokenRecord b : report.broken()) {
-            broken.add(Map.of("file", b.file().toString(), "offset", b.offset(), "problem", b.problem()));
+            Map<String, Object> one = new LinkedHashMap<>(); // in this order in every run
+            one.put("file", b.file().toString());
+            one.put("offset", b.offset());
+            one.put("problem", b.problem());
+            broken.add(one);
         }
         root.put("broken", broken);
         if (failure != null) {
             root.put("failure", failure);
         }
         if (output.heldOut != null) {
-            root.put("heldOut", Map.of("documents", output.heldOut.documents(), "textBytes", output.heldOutBytes));
+            Map<String, Object> heldOut = new LinkedHashMap<>();
+            heldOut.put("documents", output.heldOut.documents());
+            heldOut.put("textBytes", output.heldOutBytes);
+            root.put("heldOut", heldOut);
         }
         List<Map<String, Object>> stages = new ArrayList<>();
         for (FilterCounters c : counters) {
@@ -396,9 +414,7 @@ public final class Pipeline {
             stages.add(stage);
         }
         root.put("stages", stages);
-        Path partial = file.resolveSibling(file.getFileName() + ".partial");
-        Files.write(partial, JSON.writeValueAsBytes(root));
-        Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        WholeFile.write(file, JSON.writeValueAsBytes(root));
     }
 
     /** What all parts of all passes counted. */

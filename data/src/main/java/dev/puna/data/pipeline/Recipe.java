@@ -1,9 +1,11 @@
 package dev.puna.data.pipeline;
 
+import dev.puna.data.dedup.Embedder;
 import dev.puna.data.source.ArxivSource;
 import dev.puna.data.source.BooksSource;
 import dev.puna.data.source.CommonCrawlSource;
 import dev.puna.data.source.DocumentSource;
+import dev.puna.data.source.Download;
 import dev.puna.data.source.Fidelity;
 import dev.puna.data.source.GitHubSource;
 import dev.puna.data.source.JsonlSource;
@@ -12,6 +14,8 @@ import dev.puna.data.source.StackExchangeSource;
 import dev.puna.data.source.WikipediaSource;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,10 +53,12 @@ import tools.jackson.dataformat.yaml.YAMLMapper;
  * @param folder of the recipe
  * @param source that reads the inputs
  * @param inputs files and folders, in the order in which they count
+ * @param addresses of dumps that are fetched first, into the output folder, and count behind the inputs
  * @param memoryBytes for deduplication tables
  * @param stages what happens to documents, as the recipe has it
  * @param heldOut which documents are set aside, or null for none
  * @param tokens how documents become tokens, or null when they stay documents
+ * @param embedders opens the models of {@code semantic-dedup}
  * @param text the recipe itself
  */
 public record Recipe(
@@ -60,11 +66,30 @@ public record Recipe(
         Path folder,
         DocumentSource source,
         List<Path> inputs,
+        List<URI> addresses,
         long memoryBytes,
         List<JsonNode> stages,
         @Nullable HeldOut heldOut,
         @Nullable Tokens tokens,
+        Embedders embedders,
         String text) {
+    /** Opens a model that makes vectors of texts; this module has none. */
+    @FunctionalInterface
+    public interface Embedders {
+        Embedder open(String model) throws IOException;
+
+        /** Refuses. */
+        Embedders NONE = model -> {
+            throw new ConfigurationException(
+                    "semantic-dedup", model, "needs a model for its vectors: run the recipe with puna data prepare");
+        };
+    }
+
+    /** The same recipe with something that opens models. */
+    public Recipe with(Embedders other) {
+        return new Recipe(name, folder, source, inputs, addresses, memoryBytes, stages, heldOut, tokens, other, text);
+    }
+
     /**
      * Which documents are set aside.
      *
@@ -101,6 +126,7 @@ public record Recipe(
 
     public Recipe {
         inputs = List.copyOf(inputs);
+        addresses = List.copyOf(addresses);
         stages = List.copyOf(stages);
     }
 
@@ -115,6 +141,11 @@ public record Recipe(
 
     /** Reads a recipe with other inputs than it names, unless {@code inputs} is empty. */
     public static Recipe read(Path file, List<Path> inputs) throws IOException {
+        return read(file, inputs.stream().map(Path::toString).toArray(String[]::new));
+    }
+
+    /** The same, where an input may also be the address of a dump: {@code https://…}. */
+    public static Recipe read(Path file, String... inputs) throws IOException {
         String text = Files.readString(file);
         JsonNode root;
         try {
@@ -123,33 +154,43 @@ public record Recipe(
             throw new ConfigurationException("recipe", file, "it is not YAML: " + e.getOriginalMessage());
         }
         Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent(), "a recipe is a file in a folder");
-        return of(root, folder, String.valueOf(file.getFileName()), inputs, text);
+        return of(root, folder, String.valueOf(file.getFileName()), List.of(inputs), text);
     }
 
     /** A recipe that was written as {@code yaml} somewhere else than in a file; paths are relative to {@code folder}. */
-    public static Recipe of(String yaml, Path folder, List<Path> inputs) throws IOException {
+    public static Recipe of(String yaml, Path folder, List<String> inputs) throws IOException {
         return of(new YAMLMapper().readTree(yaml), folder, "pipeline", inputs, yaml);
     }
 
-    private static Recipe of(JsonNode root, Path folder, String name, List<Path> inputs, String text)
+    private static Recipe of(JsonNode root, Path folder, String name, List<String> inputs, String yaml)
             throws IOException {
         for (String field : root.propertyNames()) {
             if (!FIELDS.contains(field)) {
                 throw new ConfigurationException("recipe", field, "no such field; use one of " + FIELDS);
             }
         }
-        for (Path input : inputs) {
-            if (!Files.exists(input)) {
+        List<Path> found = new ArrayList<>();
+        List<URI> addresses = new ArrayList<>();
+        for (String input : inputs) {
+            if (Download.isAddress(input)) {
+                addresses.add(address(input));
+            } else if (Files.exists(Path.of(input))) {
+                found.add(Path.of(input));
+            } else {
                 throw new ConfigurationException("inputs", input, "there is no such file or folder");
             }
         }
-        List<Path> found = new ArrayList<>(inputs);
         if (inputs.isEmpty()) {
             for (JsonNode pattern : root.path("inputs")) {
-                found.addAll(find(folder, pattern.asString("")));
+                String input = pattern.asString("");
+                if (Download.isAddress(input)) {
+                    addresses.add(address(input));
+                } else {
+                    found.addAll(find(folder, input));
+                }
             }
         }
-        if (found.isEmpty()) {
+        if (found.isEmpty() && addresses.isEmpty()) {
             throw new ConfigurationException("inputs", root.path("inputs"), "no file was found");
         }
         List<JsonNode> stages = new ArrayList<>();
@@ -159,13 +200,15 @@ public record Recipe(
                 folder,
                 source(root.path("source")),
                 found,
+                addresses,
                 bytes(root.path("memory").asString("512MB")),
                 stages,
                 root.has("held_out")
                         ? new HeldOut(root.path("held_out").path("one_in").asInt(0))
                         : null,
                 root.has("tokens") ? tokens(root.path("tokens"), folder) : null,
-                text + found);
+                Embedders.NONE,
+                yaml + found + addresses);
     }
 
     private static Tokens tokens(JsonNode node, Path folder) {
@@ -176,6 +219,14 @@ public record Recipe(
                         node.path("size").asInt(8000)));
         return new Tokens(
                 vocabulary, node.path("bos").asBoolean(true), node.path("eos").asBoolean(true));
+    }
+
+    private static URI address(String text) {
+        try {
+            return new URI(text);
+        } catch (URISyntaxException e) {
+            throw new ConfigurationException("inputs", text, "it is no address: " + e.getMessage());
+        }
     }
 
     private static List<Path> find(Path folder, String pattern) throws IOException {

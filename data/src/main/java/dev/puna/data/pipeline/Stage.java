@@ -4,11 +4,13 @@ import dev.puna.data.classify.ClassifierFilter;
 import dev.puna.data.classify.FastTextModel;
 import dev.puna.data.classify.LanguageFilter;
 import dev.puna.data.classify.LanguageIdentifier;
-import dev.puna.data.dedup.BookDeduplication;
+import dev.puna.data.dedup.BookStage;
 import dev.puna.data.dedup.CorpusDeduplication;
 import dev.puna.data.dedup.ExactDeduplication;
 import dev.puna.data.dedup.LineDeduplication;
 import dev.puna.data.dedup.MinHashDeduplication;
+import dev.puna.data.dedup.SemanticDeduplication;
+import dev.puna.data.dedup.SpanDeduplication;
 import dev.puna.data.filter.C4Rules;
 import dev.puna.data.filter.DocumentFilter;
 import dev.puna.data.filter.FineWebQuality;
@@ -16,8 +18,9 @@ import dev.puna.data.filter.GopherQuality;
 import dev.puna.data.filter.GopherRepetition;
 import dev.puna.data.filter.Llama3Heuristics;
 import dev.puna.data.filter.PersonalDataMask;
+import dev.puna.data.filter.TokenDivergence;
 import dev.puna.data.filter.UrlBlockList;
-import dev.puna.data.ngram.NgramModel;
+import dev.puna.data.ngram.NgramScorer;
 import dev.puna.data.ngram.PerplexityFilter;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
@@ -67,7 +70,11 @@ public sealed interface Stage {
             "exact-dedup",
             "url-dedup",
             "minhash",
-            "book-dedup");
+            "book-dedup",
+            "substring-dedup",
+            "span-dedup",
+            "semantic-dedup",
+            "token-divergence");
 
     /**
      * The stage that a node of a recipe asks for.
@@ -124,7 +131,7 @@ public sealed interface Stage {
                         identifier, keep, node.path("min_score").asDouble(0.5)));
             }
             case "perplexity" -> {
-                NgramModel model = NgramModel.readArpa(
+                NgramScorer model = NgramScorer.open(
                         recipe.folder().resolve(node.path("model").asString("model.arpa")));
                 PerplexityFilter d =
                         PerplexityFilter.words(model, node.path("drop_tail").asBoolean(true));
@@ -147,19 +154,48 @@ public sealed interface Stage {
                 int atLeast = node.path("at_least").asInt(2);
                 yield new Deduplication(kind, folder -> new LineDeduplication(atLeast, folder, recipe.memoryBytes()));
             }
-            case "exact-dedup" -> new Deduplication(kind, folder -> new ExactDeduplication(false));
-            case "url-dedup" -> new Deduplication(kind, folder -> new ExactDeduplication(true));
+            case "exact-dedup" ->
+                new Deduplication(kind, folder -> new ExactDeduplication(false, folder, recipe.memoryBytes()));
+            case "url-dedup" ->
+                new Deduplication(kind, folder -> new ExactDeduplication(true, folder, recipe.memoryBytes()));
             case "minhash" -> {
                 int shingle = node.path("shingle").asInt(5);
                 int bands = node.path("bands").asInt(14);
                 int rows = node.path("rows").asInt(8);
-                yield new Deduplication(kind, folder -> new MinHashDeduplication(shingle, bands, rows));
+                yield new Deduplication(
+                        kind, folder -> new MinHashDeduplication(shingle, bands, rows, folder, recipe.memoryBytes()));
             }
             case "book-dedup" -> {
                 double overlap = node.path("max_overlap").asDouble(0.9);
+                yield new Deduplication(kind, folder -> new BookStage(20, overlap, folder));
+            }
+            case "substring-dedup" -> {
+                int window = node.path("window").asInt(50);
+                int minLeft = node.path("min_left").asInt(50);
                 yield new Deduplication(
                         kind,
-                        folder -> BookDeduplication.overlapping(20, overlap).asStage());
+                        folder -> new SpanDeduplication(
+                                SpanDeduplication.Unit.WORDS, window, minLeft, folder, recipe.memoryBytes()));
+            }
+            case "span-dedup" -> {
+                int window = node.path("window").asInt(3);
+                int minLeft = node.path("min_left").asInt(3);
+                yield new Deduplication(
+                        kind,
+                        folder -> new SpanDeduplication(
+                                SpanDeduplication.Unit.SENTENCES, window, minLeft, folder, recipe.memoryBytes()));
+            }
+            case "semantic-dedup" -> {
+                String model = node.path("model").asString("");
+                int clusters = node.path("clusters").asInt(1000);
+                double epsilon = node.path("eps").asDouble(0.05);
+                yield new Deduplication(
+                        kind,
+                        folder -> new SemanticDeduplication(recipe.embedders().open(model), clusters, epsilon, folder));
+            }
+            case "token-divergence" -> {
+                double maxNats = node.path("max_nats").asDouble(6);
+                yield new Deduplication(kind, folder -> new TokenDivergence(maxNats, recipe.memoryBytes()));
             }
             default -> throw new ConfigurationException("stages.kind", kind, "use one of " + KINDS);
         };

@@ -2,6 +2,7 @@ package dev.puna.data.shard;
 
 import dev.puna.data.PartPool;
 import dev.puna.data.ReadReport;
+import dev.puna.data.WholeFile;
 import dev.puna.data.source.DocumentSource;
 import dev.puna.data.source.Split;
 import dev.puna.tensor.ConfigurationException;
@@ -101,7 +102,7 @@ public record TokenizeStage(Tokenizer tokenizer, EncodeOptions options, int thre
                     writer.abandon();
                 }
                 // Last, so that a part with this file is complete.
-                Files.writeString(counts(prefixes.get(part)), utf8Bytes + "\n" + failure);
+                WholeFile.write(counts(prefixes.get(part)), utf8Bytes + "\n" + failure);
             });
         }
         long utf8Bytes = 0;
@@ -147,7 +148,7 @@ public record TokenizeStage(Tokenizer tokenizer, EncodeOptions options, int thre
         }
         delete(parts);
         Files.createDirectories(parts);
-        Files.writeString(mark, what);
+        WholeFile.write(mark, what);
     }
 
     private static void delete(Path folder) throws IOException {

@@ -2,8 +2,8 @@ package dev.puna.data.source;
 
 import dev.puna.data.Document;
 import dev.puna.data.DocumentSink;
-import dev.puna.data.JsonlReader;
 import dev.puna.data.ReadReport;
+import dev.puna.data.RecordReader;
 import dev.puna.data.dedup.DigestSet;
 import dev.puna.tensor.CorruptFileException;
 import java.io.ByteArrayOutputStream;
@@ -35,7 +35,7 @@ import java.util.zip.ZipFile;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Programs: BigQuery's export as JSON lines ({@code content, path, repo_name, license}), a folder, or a jar or zip of
+ * Programs: BigQuery's export as JSON lines or Parquet ({@code content, path, repo_name, license}), a folder, or a jar or zip of
  * sources. A file is kept when its licence is accepted, its name has a known suffix, it is well-formed UTF-8, none of
  * its lines is longer than 1,000 characters, its lines have at most 100 on average, and at least a quarter of its
  * characters are letters or digits. Its licence header is removed, and of files with the same content the first of a
@@ -127,15 +127,18 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
         } else if (isArchive(path)) {
             readArchive(split, reading);
         } else {
-            readExport(path, reading);
+            readExport(split, reading);
         }
     }
 
-    /** Of an archive, members in the order of their names, of about four megabytes compressed together. */
+    /** Of Parquet, the row groups; of an archive, members in the order of their names, of about four megabytes compressed together. */
     @Override
     public List<Split> splits(Path path) throws IOException {
-        if (!Files.isRegularFile(path) || !isArchive(path)) {
+        if (!Files.isRegularFile(path)) {
             return List.of(Split.whole(path));
+        }
+        if (!isArchive(path)) {
+            return JsonlSource.recordSplits(path);
         }
         List<Split> splits = new ArrayList<>();
         try (ZipFile zip = open(path)) {
@@ -149,6 +152,8 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
                 }
             }
             splits.add(splits.isEmpty() ? Split.whole(path) : new Split(path, from, Long.MAX_VALUE));
+        } catch (CorruptFileException e) {
+            return List.of(Split.whole(path)); // reading it says what is wrong
         }
         return splits;
     }
@@ -170,8 +175,8 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
         return name.endsWith(".zip") || name.endsWith(".jar");
     }
 
-    private void readExport(Path path, Reading reading) throws IOException {
-        try (JsonlReader reader = new JsonlReader(path, reading.report)) {
+    private void readExport(Split split, Reading reading) throws IOException {
+        try (RecordReader reader = RecordReader.open(split.path(), split.from(), split.to(), reading.report)) {
             for (Map<String, Object> fields = reader.nextRecord(); fields != null; fields = reader.nextRecord()) {
                 if (!(fields.remove("content") instanceof String content)) {
                     reading.report.skip("no content");

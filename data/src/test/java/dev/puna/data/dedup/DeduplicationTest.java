@@ -3,10 +3,12 @@ package dev.puna.data.dedup;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.puna.data.Document;
+import dev.puna.data.LongRecordSort;
 import dev.puna.data.filter.Verdict;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -97,11 +99,11 @@ class DeduplicationTest {
 
     @Test
     void firstOfExactDuplicatesStaysWhateverTheOrderOfLooking() throws IOException {
-        try (ExactDeduplication exact = new ExactDeduplication(false)) {
+        try (ExactDeduplication exact = new ExactDeduplication(false, folder.resolve("exact"), 1 << 20)) {
             for (int i : new int[] {3, 0, 2, 1}) {
                 exact.look(of(i % 2 == 0 ? "even" : "odd"), i);
             }
-            exact.decide(folder);
+            exact.decide(folder.resolve("decided"));
             for (int i = 0; i < 4; i++) {
                 assertThat(exact.filter(i).apply(of(i % 2 == 0 ? "even" : "odd")) instanceof Verdict.Keep)
                         .isEqualTo(i < 2);
@@ -122,11 +124,11 @@ class DeduplicationTest {
             corpus.add(of(
                     text.toString().replaceFirst("w\\d+ w\\d+", "other words").toUpperCase(java.util.Locale.ROOT)));
         }
-        MinHashDeduplication minHash = new MinHashDeduplication();
+        MinHashDeduplication minHash = new MinHashDeduplication(folder.resolve("minhash"), 1 << 20);
         for (int i = corpus.size() - 1; i >= 0; i--) {
             minHash.look(corpus.get(i), i);
         }
-        minHash.decide(folder);
+        minHash.decide(folder.resolve("decided"));
         for (int i = 0; i < corpus.size(); i++) {
             assertThat(minHash.first(i)).isEqualTo(i - i % 2);
         }
@@ -136,8 +138,8 @@ class DeduplicationTest {
 
     /** The probability of meeting follows 1 − (1 − sʳ)ᵇ. */
     @Test
-    void similarityOfSignaturesIsThatOfTheSets() {
-        MinHashDeduplication minHash = new MinHashDeduplication(1, 64, 8);
+    void similarityOfSignaturesIsThatOfTheSets() throws IOException {
+        MinHashDeduplication minHash = new MinHashDeduplication(1, 64, 8, folder, 4096);
         StringBuilder a = new StringBuilder();
         StringBuilder b = new StringBuilder();
         for (int i = 0; i < 3000; i++) {
@@ -151,5 +153,118 @@ class DeduplicationTest {
             same += x[i] == y[i] ? 1 : 0;
         }
         assertThat((double) same / x.length).isBetween(0.42, 0.58); // 2000 shared of 4000
+    }
+
+    @Test
+    void recordsComeInOrderWhetherTheySpillOrNot() throws IOException {
+        SplittableRandom random = new SplittableRandom(3);
+        for (long memory : new long[] {4096, 1 << 20}) {
+            for (int width : new int[] {2, 3}) {
+                List<List<Long>> expected = new ArrayList<>();
+                try (LongRecordSort sort = new LongRecordSort(width, folder.resolve("sort"), "s", memory)) {
+                    for (int i = 0; i < 5000; i++) {
+                        long a = random.nextInt(-40, 40);
+                        long b = random.nextLong();
+                        if (width == 2) {
+                            sort.add(a, b);
+                            expected.add(List.of(a, b, 0L));
+                        } else {
+                            sort.add(a, b & 3, -i);
+                            expected.add(List.of(a, b & 3, (long) -i));
+                        }
+                    }
+                    assertThat(sort.runs() > 1).isEqualTo(memory == 4096);
+                    expected.sort(Comparator.<List<Long>>comparingLong(r -> r.get(0))
+                            .thenComparingLong(r -> r.get(1))
+                            .thenComparingLong(r -> r.get(2)));
+                    List<List<Long>> found = new ArrayList<>();
+                    try (LongRecordSort.Cursor cursor = sort.sorted()) {
+                        while (cursor.next()) {
+                            found.add(List.of(cursor.first(), cursor.second(), cursor.third()));
+                        }
+                    }
+                    assertThat(found).isEqualTo(expected);
+                }
+                try (var left = java.nio.file.Files.list(folder.resolve("sort"))) {
+                    assertThat(left).isEmpty();
+                }
+            }
+        }
+    }
+
+    @Test
+    void componentsAreThoseOfUnionFind() throws IOException {
+        SplittableRandom random = new SplittableRandom(11);
+        for (int nodes : new int[] {0, 2, 50, 3000}) {
+            int[] parent = new int[nodes];
+            java.util.Arrays.setAll(parent, i -> i);
+            try (Components components = new Components(folder.resolve("graph"), 16 << 10)) {
+                for (int e = 0; e < nodes; e++) {
+                    // half of the nodes in one long chain, the rest at random
+                    int a = e < nodes / 2 ? e : random.nextInt(nodes);
+                    int b = e < nodes / 2 ? Math.min(nodes - 1, e + 1) : random.nextInt(nodes);
+                    components.edge(a, b);
+                    int x = a;
+                    int y = b;
+                    while (parent[x] != x) {
+                        x = parent[x];
+                    }
+                    while (parent[y] != y) {
+                        y = parent[y];
+                    }
+                    parent[Math.max(x, y)] = Math.min(x, y);
+                }
+                try (LongRecordSort stars = components.stars();
+                        Duplicates duplicates = Duplicates.write(stars, folder.resolve("stars"))) {
+                    for (int i = 0; i < nodes; i++) {
+                        int root = i;
+                        while (parent[root] != root) {
+                            root = parent[root];
+                        }
+                        assertThat(duplicates.keptFor(i).orElse(i)).isEqualTo(root);
+                    }
+                }
+            }
+        }
+    }
+
+    /** The same decisions with 16 KiB, which is far too little for the corpus, as with a megabyte. */
+    @Test
+    void whatGoesDoesNotDependOnTheMemory() throws IOException {
+        SplittableRandom random = new SplittableRandom(17);
+        List<Document> corpus = new ArrayList<>();
+        for (int i = 0; i < 3000; i++) {
+            StringBuilder text = new StringBuilder();
+            int kind = random.nextInt(900);
+            for (int w = 0; w < 30; w++) {
+                text.append("w").append(kind * 31 + w).append(' ');
+            }
+            corpus.add(of(text.toString()));
+        }
+        List<List<Long>> kept = new ArrayList<>();
+        for (long memory : new long[] {16 << 10, 1 << 20}) {
+            try (ExactDeduplication exact = new ExactDeduplication(false, folder.resolve("e" + memory), memory);
+                    MinHashDeduplication near = new MinHashDeduplication(folder.resolve("m" + memory), memory)) {
+                for (int i = 0; i < corpus.size(); i++) {
+                    exact.look(corpus.get(i), i);
+                    near.look(corpus.get(i), i);
+                }
+                assertThat(exact.runs() > 2).isEqualTo(memory < 1 << 20);
+                assertThat(near.runs() > 20).isEqualTo(memory < 1 << 20);
+                exact.decide(folder.resolve("e"));
+                near.decide(folder.resolve("m"));
+                List<Long> own = new ArrayList<>();
+                for (int i = 0; i < corpus.size(); i++) {
+                    boolean stays = exact.filter(i).apply(corpus.get(i)) instanceof Verdict.Keep;
+                    assertThat(near.filter(i).apply(corpus.get(i)) instanceof Verdict.Keep)
+                            .isEqualTo(stays);
+                    if (stays) {
+                        own.add((long) i);
+                    }
+                }
+                kept.add(own);
+            }
+        }
+        assertThat(kept.get(0)).isEqualTo(kept.get(1)).hasSizeBetween(850, 900);
     }
 }

@@ -81,7 +81,7 @@ class FiltersTest {
         assertThat(reason(filter, three + "\nA line with a { brace in it.")).isEqualTo("brace");
         assertThat(reason(filter, "Only one sentence of five words.")).isEqualTo("too few sentences");
         assertThat(reason(filter, "x".repeat(190_001))).isEqualTo("too long");
-        assertThat(C4Rules.sentences("Mr. Smith met Dr. J. Jones at 5 p.m. in the U.S. on Monday. He left."))
+        assertThat(Sentences.count("Mr. Smith met Dr. J. Jones at 5 p.m. in the U.S. on Monday. He left."))
                 .isEqualTo(2);
     }
 
