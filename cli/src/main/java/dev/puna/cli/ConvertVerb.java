@@ -8,12 +8,15 @@ import dev.puna.model.LlamaCheckpoint;
 import dev.puna.model.convert.Conversion;
 import dev.puna.model.convert.ConversionTarget;
 import dev.puna.model.convert.ConversionTarget.Weights;
+import dev.puna.model.convert.VocabularyGrowth;
 import dev.puna.tensor.ThreadTeam;
+import dev.puna.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
 
 /** {@code puna convert}: a model in another format or another type. */
@@ -33,6 +36,16 @@ final class ConvertVerb extends Verb {
                     + " stay.");
     private final Value<Integer> shards =
             options.integer("--shards", "N", "Model-parallel files of a Meta directory. Default: 1.", 1);
+    private final Value<String> vocabulary = options.text(
+            "--vocabulary",
+            "TOKENIZER",
+            "A larger vocabulary (puna tokenizer extend): embedding and head get rows for its new ids. From hf to hf.");
+    private final Value<String> newRows = options.choice(
+            "--new-rows",
+            "HOW",
+            "How these begin: mean (of the old rows) or normal (deviation 0.02). Default: mean.",
+            List.of("mean", "normal"));
+    private final Value<Long> seed = options.wholeNumber("--seed", "S", "Of --new-rows normal. Default: 0.");
     private final Value<Boolean> force = options.flag("-f,--force", "Replace what is there.");
     private final ComputeOptions compute = new ComputeOptions(options);
 
@@ -45,7 +58,8 @@ final class ConvertVerb extends Verb {
         return List.of(
                 "puna convert ./Llama-3.2-1B Llama-3.2-1B-Q8_0.gguf --quantize Q8_0",
                 "puna convert Llama-2-7b.gguf ./Llama-2-7b-hf --to hf --quantize BF16",
-                "puna convert ./Llama-2-13b ./meta-13b --to meta --shards 2");
+                "puna convert ./Llama-2-13b ./meta-13b --to meta --shards 2",
+                "puna convert ./Llama-2-7b-hf ./Llama-2-7b-zh --vocabulary ./merged --new-rows mean");
     }
 
     @Override
@@ -64,12 +78,30 @@ final class ConvertVerb extends Verb {
         if (shards.isGiven() && !format.equals("meta")) {
             throw new UsageException("--shards is for --to meta");
         }
+        if (vocabulary.isGiven() && (!format.equals("hf") || quantize.isGiven())) {
+            throw new UsageException("--vocabulary is for --to hf, and leaves types as they are");
+        }
+        if (!vocabulary.isGiven() && (newRows.isGiven() || seed.isGiven())) {
+            throw new UsageException("--new-rows and --seed are for --vocabulary");
+        }
         long begin = System.nanoTime();
         try (LlamaCheckpoint source = LlamaCheckpoint.open(model.path());
                 ThreadTeam team = compute.openTeam();
                 Kernels kernels = compute.openKernels(team)) {
-            try (ProgressBar bar = new ProgressBar(terminal, "converting", ProgressBar.Unit.BYTES)) {
-                Conversion.convert(source, target, how, kernels, bar::show);
+            if (vocabulary.isGiven()) {
+                Path words = ModelOption.resolve(terminal, vocabulary.get());
+                VocabularyGrowth.grow(
+                        source,
+                        Tokenizer.open(words),
+                        words,
+                        target,
+                        VocabularyGrowth.NewRows.valueOf(newRows.or("mean").toUpperCase(Locale.ROOT)),
+                        seed.or(0L),
+                        kernels);
+            } else {
+                try (ProgressBar bar = new ProgressBar(terminal, "converting", ProgressBar.Unit.BYTES)) {
+                    Conversion.convert(source, target, how, kernels, bar::show);
+                }
             }
         }
         terminal.out()

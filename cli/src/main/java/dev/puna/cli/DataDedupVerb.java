@@ -30,7 +30,7 @@ final class DataDedupVerb extends Verb {
         return List.of(
                 "puna data dedup clean/documents/*.zst --out once",
                 "puna data dedup dump/*.jsonl.zst --kind 'line-dedup at_least=7' --memory 4GB --out lines",
-                "puna data dedup once/documents/*.zst --kind 'semantic-dedup model=Llama-3.2-1B eps=0.05' --out meaning");
+                "puna data dedup docs.jsonl --kind 'semantic-dedup model=model.gguf' --out meaning");
     }
 
     @Override

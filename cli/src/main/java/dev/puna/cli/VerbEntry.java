@@ -23,6 +23,10 @@ record VerbEntry(String words, String summary, Function<Terminal, Verb> maker) {
             new VerbEntry(
                     "data show", "what a pipeline did and dropped; what documents and shards hold", DataShowVerb::new),
             new VerbEntry("tokenizer train", "a vocabulary from text", TokenizerTrainVerb::new),
+            new VerbEntry(
+                    "tokenizer extend",
+                    "a SentencePiece vocabulary with the pieces of another",
+                    TokenizerExtendVerb::new),
             new VerbEntry("tokenizer encode", "text to token ids", TokenizerEncodeVerb::new),
             new VerbEntry("tokenizer decode", "token ids to text", TokenizerDecodeVerb::new),
             new VerbEntry("train", "pretrain a LLaMA on token shards, as a recipe says", TrainVerb::new),

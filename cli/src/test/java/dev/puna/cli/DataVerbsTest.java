@@ -3,12 +3,18 @@ package dev.puna.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.puna.data.shard.TokenShard;
+import dev.puna.model.LlamaCheckpoint;
+import dev.puna.tensor.Tensor;
 import dev.puna.tokenizer.EncodeOptions;
+import dev.puna.tokenizer.SentencePieceModel;
+import dev.puna.tokenizer.TokenKind;
 import dev.puna.tokenizer.Tokenizer;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.BeforeAll;
@@ -173,6 +179,90 @@ final class DataVerbsTest {
                 "--json"));
         assertThat(made.at("/report/stages/0/out").asLong()).isEqualTo(2);
         assertThat(Session.of("data", "show", out.toString()).out()).contains("says the same");
+    }
+
+    @Test
+    void aModelGrowsWithItsVocabulary() throws IOException {
+        Path gguf = directory.resolve("small.gguf");
+        Rehearsal.writeTinyModel(gguf);
+        Path small = directory.resolve("small");
+        assertThat(Session.of("convert", gguf.toString(), small.toString(), "--quantize", "BF16")
+                        .status())
+                .isZero();
+        Path more = directory.resolve("more.model");
+        SentencePieceModel.of(
+                        List.of(
+                                new SentencePieceModel.Piece("ab", 0, TokenKind.NORMAL),
+                                new SentencePieceModel.Piece("a", 0, TokenKind.NORMAL),
+                                new SentencePieceModel.Piece("山", 0, TokenKind.NORMAL)),
+                        SentencePieceModel.Settings.llama())
+                .write(more);
+        Path merged = directory.resolve("merged");
+        JsonNode extended = json(Session.of(
+                "tokenizer",
+                "extend",
+                small.resolve("tokenizer.model").toString(),
+                more.toString(),
+                "--out",
+                merged.toString(),
+                "--json"));
+        assertThat(extended.at("/pieces").asInt()).isEqualTo(288); // 286 and two that it had not
+        for (String how : List.of("mean", "normal")) {
+            Path grown = directory.resolve("grown-" + how);
+            Session session = Session.of(
+                    "convert",
+                    small.toString(),
+                    grown.toString(),
+                    "--vocabulary",
+                    merged.toString(),
+                    "--new-rows",
+                    how);
+            assertThat(session.err()).isEmpty();
+            try (LlamaCheckpoint before = LlamaCheckpoint.open(small);
+                    LlamaCheckpoint after = LlamaCheckpoint.open(grown)) {
+                assertThat(after.config().vocabularySize()).isEqualTo(288);
+                for (boolean head : new boolean[] {false, true}) {
+                    Tensor old =
+                            head ? before.weights().head() : before.weights().embedding();
+                    Tensor now = head ? after.weights().head() : after.weights().embedding();
+                    assertThat(now.rows()).isEqualTo(288);
+                    assertThat(now.rows(0, 286).data().mismatch(old.data())).isEqualTo(-1);
+                    double worst = 0;
+                    double square = 0;
+                    for (int c = 0; c < 256; c++) {
+                        double mean = 0;
+                        for (int row = 0; row < 286; row++) {
+                            mean += bf16(old, row, c) / 286;
+                        }
+                        worst = Math.max(worst, Math.abs(bf16(now, 287, c) - mean));
+                        square += bf16(now, 286, c) * bf16(now, 286, c) / 256;
+                    }
+                    if (how.equals("mean")) {
+                        assertThat(worst).isLessThan(1e-3); // half a unit of bf16 at 0.1
+                    } else {
+                        assertThat(Math.sqrt(square)).isBetween(0.017, 0.023); // 0.02 +- 3 standard errors
+                    }
+                }
+                assertThat(after.tokenizer().orElseThrow().encode("山", EncodeOptions.TEXT))
+                        .contains(287);
+            }
+            assertThat(Session.of("run", grown.toString(), "-p", "ab 山", "-n", "3")
+                            .status())
+                    .isZero();
+        }
+        assertThat(Session.of(
+                                "convert",
+                                small.toString(),
+                                directory.resolve("x").toString(),
+                                "--vocabulary",
+                                small.toString())
+                        .err())
+                .contains("has 286 already");
+    }
+
+    private static double bf16(Tensor matrix, int row, int column) {
+        short bits = matrix.row(row).data().get(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * column);
+        return Float.intBitsToFloat(bits << 16);
     }
 
     @Test

@@ -54,23 +54,23 @@ public final class LongRecordSort implements Closeable {
     }
 
     /** Adds a record of two numbers. */
-    public synchronized void add(long first, long second) throws IOException {
+    public synchronized void add(long a, long b) throws IOException {
         if (used == records.length) {
             makeRoom();
         }
-        records[used] = first;
-        records[used + 1] = second;
+        records[used] = a;
+        records[used + 1] = b;
         used += 2;
     }
 
     /** Adds a record of three numbers. */
-    public synchronized void add(long first, long second, long third) throws IOException {
+    public synchronized void add(long a, long b, long c) throws IOException {
         if (used == records.length) {
             makeRoom();
         }
-        records[used] = first;
-        records[used + 1] = second;
-        records[used + 2] = third;
+        records[used] = a;
+        records[used + 1] = b;
+        records[used + 2] = c;
         used += 3;
     }
 

@@ -460,7 +460,7 @@ public final class ParquetReader implements RecordReader {
             Object[] values = new Object[count];
             for (int i = 0; i < count; i++) {
                 values[i] = switch (type) {
-                    case 0 -> (in.get(in.position() + i / 8) >>> i % 8 & 1) == 1;
+                    case 0 -> ((in.get(in.position() + i / 8) >>> (i % 8)) & 1) == 1;
                     case 1 -> (long) in.getInt();
                     case 2 -> in.getLong();
                     case 4 -> (double) in.getFloat();
@@ -491,7 +491,7 @@ public final class ParquetReader implements RecordReader {
                 if ((head & 1) == 0) {
                     int value = 0;
                     for (int b = 0; b < (width + 7) / 8; b++) {
-                        value |= (in.get() & 0xff) << 8 * b;
+                        value |= (in.get() & 0xff) << (8 * b);
                     }
                     long length = head >>> 1;
                     if (length == 0) {
@@ -552,7 +552,7 @@ public final class ParquetReader implements RecordReader {
                         long delta = 0;
                         for (int bit = 0; bit < width; bit++) {
                             int place = i * width + bit;
-                            delta |= (long) (packed[place >>> 3] >>> (place & 7) & 1) << bit;
+                            delta |= (long) ((packed[place >>> 3] >>> (place & 7)) & 1) << bit;
                         }
                         value += least + delta;
                         out[at++] = value;

@@ -77,7 +77,12 @@ final class ThriftCompact {
             int delta = head >>> 4;
             number = delta == 0 ? (int) zigzag() : number + delta;
             int type = head & 15;
-            fields.put(number, type == 1 ? Boolean.TRUE : type == 2 ? Boolean.FALSE : value(type, depth));
+            Object value = switch (type) {
+                case 1 -> true;
+                case 2 -> false;
+                default -> value(type, depth);
+            };
+            fields.put(number, value);
         }
     }
 
@@ -99,7 +104,7 @@ final class ThriftCompact {
             }
             case 9, 10 -> {
                 int head = octet();
-                int size = head >>> 4 == 15 ? length(varint()) : head >>> 4;
+                int size = (head >>> 4) == 15 ? length(varint()) : head >>> 4;
                 List<Object> list = new ArrayList<>();
                 for (int i = 0; i < size; i++) {
                     list.add(value(head & 15, depth + 1));
