@@ -17,40 +17,21 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * The tier on the JDK's Vector API.
  *
- * <p><b>Matrix product.</b> Weights are decoded into floats in the cache and multiplied from there, by tiles of scalar
- * products ({@link VectorTiles}): for one row 8 weight rows at a time, a piece of each; for more rows a panel of 24
- * weight rows, decoded once for the whole batch. Every product is the same sequence of fused multiply-adds per lane and
- * the same tree over the lanes, whatever the tile: so a row has the same bits alone and in a batch.
- *
- * <p>Scratch lies in Java arrays larger than half a G1 region, which begin 16 bytes after a region: with {@link
- * #FIRST} elements skipped, vectors do not straddle cache lines. Elsewhere only speed is lost. C2 removes bounds checks
- * from arrays that it keeps for memory segments.
+ * <p><b>Matrix product.</b> For one row, and for few, weights stream through the cache ({@link VectorLines}). For more,
+ * {@link VectorPanels#ROWS} weight rows of a slice are decoded once for the whole batch ({@link VectorPanels}) and
+ * multiplied by tiles ({@link VectorTiles}). Every sum has the same order in both: so a row has the same bits alone and
+ * in a batch.
  */
 public final class VectorKernels implements Kernels {
     private static final VectorSpecies<Float> F = VectorLanes.SPECIES;
     private static final int LANES = VectorLanes.LANES;
     private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
 
-    /** Index of the first element used: 16 bytes of header and 12 floats are 64 bytes. */
-    private static final int FIRST = 12;
+    /** Up to as many rows stream the weights; more make tiles. */
+    private static final int FEW_ROWS = 6;
 
-    /** Arrays of this many floats are large objects for G1 with regions of up to 8 MiB. */
-    private static final int LARGE = (4 << 20) / Float.BYTES + 1024;
-
-    /** Elements of each weight row that the product of a single row decodes at a time. */
-    private static final int LINE_PIECE = 1024;
-
-    /** Elements after which the tiles of a batch move on to the next tile: 4 + 6 rows of it fit the first-level cache. */
-    private static final int BATCH_PIECE = 1024;
-
-    /** Weight rows decoded together: four tiles. */
-    private static final int PANEL = 4 * VectorTiles.TILE_WEIGHTS;
-
-    /** Rows of x whose running sums are kept at a time. */
-    private static final int BATCH_ROWS = 128;
-
-    /** Floats between rows in scratch beyond their length: keeps rows out of each other's cache sets. */
-    private static final int PAD = 16;
+    /** Groups of rows whose slice of one chain stays in the second-level cache. */
+    private static final int GROUPS = 43;
 
     /** Products of fewer multiplications stay on the calling thread. */
     private static final long WORTH_A_TEAM = 1 << 16;
@@ -58,7 +39,7 @@ public final class VectorKernels implements Kernels {
     private final ThreadTeam threads;
     private final Scratch[] scratch;
     private final VectorTraining training;
-    private float[] packed = new float[LARGE];
+    private float[] packed = new float[0];
 
     public VectorKernels(ThreadTeam threads) {
         this.threads = threads;
@@ -79,33 +60,24 @@ public final class VectorKernels implements Kernels {
 
     /** What one member of the team works in. */
     private static final class Scratch {
-        float[] floats = new float[LARGE];
-        float[] sums = new float[LARGE];
-        short[] halves = new short[LINE_PIECE];
-
         private final VectorAttention attention = new VectorAttention();
         private final VectorLines lines = new VectorLines();
+        private final VectorPanels panels = new VectorPanels();
+        private float[] sums = new float[0];
+        private float[] rows = new float[0];
 
-        VectorLines lines() {
-            return lines;
-        }
-
-        VectorAttention attention() {
-            return attention;
-        }
-
-        float[] floats(int count) {
-            if (floats.length < count + FIRST) {
-                floats = new float[count + FIRST];
+        float[] sums(int count) {
+            if (sums.length < count) {
+                sums = new float[count];
             }
-            return floats;
+            return sums;
         }
 
-        short[] halves(int count) {
-            if (halves.length < count) {
-                halves = new short[count];
+        float[] rows() {
+            if (rows.length == 0) {
+                rows = new float[VectorPanels.packScratch()];
             }
-            return halves;
+            return rows;
         }
     }
 
@@ -143,177 +115,109 @@ public final class VectorKernels implements Kernels {
         }
     }
 
-    /** Floats from one packed row to the next. */
-    private static int stride(int columns) {
-        return VectorLanes.roundUp(columns) + PAD;
-    }
-
-    /** Copies the rows of x into {@link #packed}, with zeros up to whole vectors and whole tiles. */
+    /** Copies the rows of x into {@link #packed} in the form that the product wants. */
     private void pack(Tensor x) {
         int in = Math.toIntExact(x.columns());
-        int stride = stride(in);
-        int rowCount = Math.toIntExact(x.rows());
-        int tiledRows = rowCount == 1
-                ? 1
-                : (rowCount + VectorTiles.TILE_ROWS - 1) / VectorTiles.TILE_ROWS * VectorTiles.TILE_ROWS;
-        int length = Math.addExact(Math.multiplyExact(tiledRows, stride), FIRST);
+        int rows = Math.toIntExact(x.rows());
+        if (rows <= FEW_ROWS) {
+            int stride = VectorLines.stride(in);
+            float[] target = room(Math.multiplyExact(rows, stride));
+            for (int row = 0; row < rows; row++) {
+                MemorySegment.copy(x.data(), F32_LE, row * x.rowBytes(), target, row * stride, in);
+                Arrays.fill(target, row * stride + in, (row + 1) * stride, 0);
+            }
+            return;
+        }
+        int groups = VectorPanels.groups(rows);
+        float[] target = room(VectorPanels.packedLength(groups, in));
+        threads.run((member, size) -> {
+            for (int group = groups * member / size; group < groups * (member + 1) / size; group++) {
+                VectorPanels.pack(x, group, groups, scratch[member].rows(), target);
+            }
+        });
+    }
+
+    private float[] room(int length) {
         if (packed.length < length) {
             packed = new float[length];
         }
-        float[] target = packed;
-        long rowBytes = x.rowBytes();
-        threads.forRange(tiledRows, 32, (from, to) -> {
-            for (int row = (int) from; row < to; row++) {
-                int at = FIRST + row * stride;
-                if (row < rowCount) {
-                    MemorySegment.copy(x.data(), F32_LE, row * rowBytes, target, at, in);
-                    Arrays.fill(target, at + in, at + stride, 0);
-                } else {
-                    Arrays.fill(target, at, at + stride, 0);
-                }
-            }
-        });
+        return packed;
     }
 
     private void product(Tensor y, Tensor x, Tensor w) {
-        long rowCount = x.rows();
+        int rows = (int) x.rows();
         long out = w.rows();
-        int grain = rowCount == 1 ? VectorTiles.LINE_WEIGHTS : PANEL;
-        if (rowCount * out * x.columns() < WORTH_A_TEAM) {
-            productRange(y, x, w, 0, out, scratch[0]);
-            return;
-        }
+        boolean few = rows <= FEW_ROWS;
+        int grain = few ? 1 : VectorTiles.WIDTH;
         long grains = (out + grain - 1) / grain;
-        threads.run((member, size) -> {
+        boolean alone = rows * out * x.columns() < WORTH_A_TEAM;
+        ThreadTeam.Task task = (member, size) -> {
             long from = grains * member / size * grain;
             long to = Math.min(grains * (member + 1) / size * grain, out);
-            if (from < to) {
-                productRange(y, x, w, from, to, scratch[member]);
+            if (from < to && few) {
+                scratch[member].lines.multiply(y, w, from, to, packed, rows);
+            } else if (from < to) {
+                batch(y, w, from, to, packed, rows, scratch[member]);
             }
-        });
-    }
-
-    private void productRange(Tensor y, Tensor x, Tensor w, long from, long to, Scratch memory) {
-        if (x.rows() == 1) {
-            if (VectorLines.AVAILABLE && w.dtype() == DType.Q4_0) {
-                oneRowOfQ40(y, w, from, to, packed, memory);
-            } else {
-                oneRow(y, w, from, to, packed, memory);
-            }
+        };
+        if (alone) {
+            task.run(0, 1);
         } else {
-            batch(y, w, from, to, packed, (int) x.rows(), memory);
-        }
-    }
-
-    /** Weight rows [from, to) of Q4_0 times the one row of x. */
-    private static void oneRowOfQ40(Tensor y, Tensor w, long from, long to, float[] x, Scratch memory) {
-        int in = (int) w.columns();
-        long rowBytes = w.rowBytes();
-        float[] sums = memory.sums;
-        VectorLines lines = memory.lines();
-        for (long o = from; o < to; o += 2) {
-            long next = o + 1 < to ? rowBytes : 0;
-            lines.pair(w.data(), o * rowBytes, next, in, x, FIRST, sums, FIRST);
-            y.data().set(F32_LE, o * Float.BYTES, VectorTiles.total(sums, FIRST));
-            if (next > 0) {
-                y.data().set(F32_LE, (o + 1) * Float.BYTES, VectorTiles.total(sums, FIRST + LANES));
-            }
-        }
-    }
-
-    /** Weight rows [from, to) times the one row of x. */
-    private static void oneRow(Tensor y, Tensor w, long from, long to, float[] x, Scratch memory) {
-        int in = (int) w.columns();
-        int width = VectorTiles.LINE_WEIGHTS;
-        int piece = Math.min(LINE_PIECE, VectorLanes.roundUp(in));
-        int stride = piece + PAD;
-        float[] weights = memory.floats(width * stride);
-        float[] sums = memory.sums;
-        short[] halves = memory.halves(piece);
-        DType dtype = w.dtype();
-        long rowBytes = w.rowBytes();
-        for (long o = from; o < to; o += width) {
-            int rows = (int) Math.min(width, to - o);
-            Arrays.fill(sums, FIRST, FIRST + width * LANES, 0);
-            for (int k = 0; k < in; k += piece) {
-                int count = Math.min(piece, in - k);
-                int padded = VectorLanes.roundUp(count);
-                long offset = o * rowBytes + dtype.byteSize(k);
-                for (int i = 0; i < rows; i++) {
-                    int at = FIRST + i * stride;
-                    VectorUnpack.unpack(dtype, w.data(), offset + i * rowBytes, count, weights, at, halves);
-                    Arrays.fill(weights, at + count, at + padded, 0);
-                }
-                VectorTiles.oneByEight(x, FIRST + k, weights, FIRST, stride, padded, sums, FIRST);
-            }
-            for (int i = 0; i < rows; i++) {
-                y.data().set(F32_LE, (o + i) * Float.BYTES, VectorTiles.total(sums, FIRST + i * LANES));
-            }
+            threads.run(task);
         }
     }
 
     /** Weight rows [from, to) times all rows of x. */
-    private static void batch(Tensor y, Tensor w, long from, long to, float[] x, int rowCount, Scratch memory) {
+    private static void batch(Tensor y, Tensor w, long from, long to, float[] x, int rows, Scratch memory) {
         int in = (int) w.columns();
         long out = w.rows();
-        int padded = VectorLanes.roundUp(in);
-        int stride = stride(in);
-        float[] weights = memory.floats(PANEL * stride);
-        short[] halves = memory.halves(in);
-        DType dtype = w.dtype();
-        long rowBytes = w.rowBytes();
-        for (long o = from; o < to; o += PANEL) {
-            int rows = (int) Math.min(PANEL, to - o);
-            for (int i = 0; i < rows; i++) {
-                int at = FIRST + i * stride;
-                VectorUnpack.unpack(dtype, w.data(), (o + i) * rowBytes, in, weights, at, halves);
-                Arrays.fill(weights, at + in, at + padded, 0);
+        int groups = VectorPanels.groups(rows);
+        int width = VectorPanels.ROWS;
+        VectorPanels panels = memory.panels;
+        float[] sums = memory.sums(groups * VectorTiles.ROWS * width);
+        for (long o = from; o < to; o += width) {
+            int count = (int) Math.min(width, to - o);
+            Arrays.fill(sums, 0, groups * VectorTiles.ROWS * width, 0);
+            for (int k = 0; k < in; k += VectorTiles.SLICE) {
+                panels.load(w, o, count, k, Math.min(VectorTiles.SLICE, in - k));
+                for (int group = 0; group < groups; group += GROUPS) {
+                    int end = Math.min(groups, group + GROUPS);
+                    slice(x, k / VectorTiles.SLICE, groups, group, end, rows, panels, count, sums);
+                }
             }
-            for (int row = 0; row < rowCount; row += BATCH_ROWS) {
-                batchPanel(
-                        y, out, o, rows, x, stride, row, Math.min(BATCH_ROWS, rowCount - row), padded, weights, memory);
+            for (int row = 0; row < rows; row++) {
+                MemorySegment.copy(sums, row * width, y.data(), F32_LE, (row * out + o) * Float.BYTES, count);
             }
         }
     }
 
-    /** One decoded panel times some rows of x. */
-    private static void batchPanel(
-            Tensor y,
-            long out,
-            long firstWeight,
-            int weightCount,
+    /** Adds to the sums of some groups of rows what one slice gives. */
+    private static void slice(
             float[] x,
-            int stride,
-            int firstRow,
-            int rowCount,
-            int length,
-            float[] weights,
-            Scratch memory) {
-        int tileSums = VectorTiles.TILE_ROWS * VectorTiles.TILE_WEIGHTS * LANES;
-        int tilesDown = (rowCount + VectorTiles.TILE_ROWS - 1) / VectorTiles.TILE_ROWS;
-        int tilesAcross = (weightCount + VectorTiles.TILE_WEIGHTS - 1) / VectorTiles.TILE_WEIGHTS;
-        float[] sums = memory.sums;
-        Arrays.fill(sums, FIRST, FIRST + tilesDown * tilesAcross * tileSums, 0);
-        for (int k = 0; k < length; k += BATCH_PIECE) {
-            int count = Math.min(BATCH_PIECE, length - k);
-            for (int across = 0; across < tilesAcross; across++) {
-                int wAt = FIRST + across * VectorTiles.TILE_WEIGHTS * stride + k;
-                for (int down = 0; down < tilesDown; down++) {
-                    int xAt = FIRST + (firstRow + down * VectorTiles.TILE_ROWS) * stride + k;
-                    int sumsAt = FIRST + (across * tilesDown + down) * tileSums;
-                    VectorTiles.fourBySix(x, xAt, stride, weights, wAt, stride, count, sums, sumsAt);
-                }
-            }
-        }
-        for (int across = 0; across < tilesAcross; across++) {
-            int columns = Math.min(VectorTiles.TILE_WEIGHTS, weightCount - across * VectorTiles.TILE_WEIGHTS);
-            for (int row = 0; row < rowCount; row++) {
-                int sumsAt = FIRST
-                        + (across * tilesDown + row / VectorTiles.TILE_ROWS) * tileSums
-                        + row % VectorTiles.TILE_ROWS * VectorTiles.TILE_WEIGHTS * LANES;
-                long at = (firstRow + row) * out + firstWeight + (long) across * VectorTiles.TILE_WEIGHTS;
-                for (int column = 0; column < columns; column++) {
-                    y.data().set(F32_LE, (at + column) * Float.BYTES, VectorTiles.total(sums, sumsAt + column * LANES));
+            int slice,
+            int groups,
+            int from,
+            int to,
+            int rows,
+            VectorPanels panels,
+            int weightRows,
+            float[] sums) {
+        int steps = panels.steps();
+        float[] w = panels.floats();
+        for (int chain = 0; chain < VectorTiles.CHAINS; chain++) {
+            for (int panel = 0; panel * VectorTiles.WIDTH < weightRows; panel++) {
+                int wAt = panels.at(panel, chain);
+                for (int group = from; group < to; group++) {
+                    VectorTiles.multiply(
+                            x,
+                            VectorPanels.packedAt(groups, slice, steps, chain, group),
+                            rows - group * VectorTiles.ROWS,
+                            w,
+                            wAt,
+                            steps,
+                            sums,
+                            group * VectorTiles.ROWS * VectorPanels.ROWS + panel * VectorTiles.WIDTH,
+                            VectorPanels.ROWS);
                 }
             }
         }
@@ -470,7 +374,7 @@ public final class VectorKernels implements Kernels {
         int tiles = (span.rowCount() + VectorAttention.TILE_ROWS - 1) / VectorAttention.TILE_ROWS;
         long work = (long) tiles * kvHeads;
         if (q.columns() * (span.firstPosition() + span.rowCount()) < WORTH_A_TEAM) {
-            VectorAttention attention = scratch[0].attention();
+            VectorAttention attention = scratch[0].attention;
             for (long i = 0; i < work; i++) {
                 attention.attend(y, q, firstRow, span, (int) (i / kvHeads), (int) (i % kvHeads), scale);
             }
@@ -478,7 +382,7 @@ public final class VectorKernels implements Kernels {
         }
         threads.run((member, size) -> {
             // Later tiles see more keys: dealt round-robin.
-            VectorAttention attention = scratch[member].attention();
+            VectorAttention attention = scratch[member].attention;
             for (long i = member; i < work; i += size) {
                 attention.attend(y, q, firstRow, span, (int) (i / kvHeads), (int) (i % kvHeads), scale);
             }

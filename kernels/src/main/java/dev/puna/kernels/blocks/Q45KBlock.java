@@ -44,15 +44,23 @@ public final class Q45KBlock {
 
     /** The scales of all groups, group {@code g} in byte {@code g}; {@code scales} is the offset of the twelve bytes. */
     public static long scales(MemorySegment memory, long scales) {
-        int first = memory.get(Tensor.I32_LE, scales);
-        int low = memory.get(Tensor.I32_LE, scales + 8) & 0x0F0F0F0F;
+        return scales(memory.get(Tensor.I32_LE, scales), memory.get(Tensor.I32_LE, scales + 8));
+    }
+
+    /** As above, from the first and the last four of the twelve bytes. */
+    public static long scales(int first, int third) {
+        int low = third & 0x0F0F0F0F;
         return together(first & 0x3F3F3F3F, low | ((first >>> 2) & 0x30303030));
     }
 
     /** The minima of all groups, group {@code g} in byte {@code g}; {@code scales} is the offset of the twelve bytes. */
     public static long minima(MemorySegment memory, long scales) {
-        int second = memory.get(Tensor.I32_LE, scales + 4);
-        int low = (memory.get(Tensor.I32_LE, scales + 8) >>> 4) & 0x0F0F0F0F;
+        return minima(memory.get(Tensor.I32_LE, scales + 4), memory.get(Tensor.I32_LE, scales + 8));
+    }
+
+    /** As above, from the second and the last four of the twelve bytes. */
+    public static long minima(int second, int third) {
+        int low = (third >>> 4) & 0x0F0F0F0F;
         return together(second & 0x3F3F3F3F, low | ((second >>> 2) & 0x30303030));
     }
 
