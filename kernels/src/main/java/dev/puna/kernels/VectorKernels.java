@@ -4,7 +4,6 @@ import static dev.puna.tensor.Tensor.F32_LE;
 
 import dev.puna.kernels.KernelsProvider.Availability;
 import dev.puna.kernels.blocks.Rows;
-import dev.puna.tensor.DType;
 import dev.puna.tensor.Tensor;
 import dev.puna.tensor.ThreadTeam;
 import java.lang.foreign.MemorySegment;

@@ -149,8 +149,7 @@ final class VectorLines {
 
     /** Whether a DType's weights are multiplied from their bytes. */
     private static boolean isDirect(DType dtype) {
-        return SIXTEEN
-                && (dtype == DType.Q8_0 || dtype == DType.Q4_0 || dtype == DType.Q4_K || dtype == DType.Q6_K);
+        return SIXTEEN && (dtype == DType.Q8_0 || dtype == DType.Q4_0 || dtype == DType.Q4_K || dtype == DType.Q6_K);
     }
 
     private void prepare(boolean direct, int together, int slice, int sliceBytes, int rows) {
@@ -175,7 +174,7 @@ final class VectorLines {
         }
     }
 
-    /** Fetches {@code count} rows of {@code length} elements, and decodes what {@link #dot} wants decoded. */
+    /** Fetches {@code count} rows of {@code length} elements, and decodes what {@link #dots} wants decoded. */
     private void fetch(DType dtype, boolean direct, MemorySegment memory, long offset, int count, int length) {
         if (!direct) {
             int padded = stride(length);
@@ -351,7 +350,8 @@ final class VectorLines {
         for (int i = 0; i < blocks; i++) {
             var x0 = FloatVector.fromArray(F, x, xAt + 32 * i);
             var x1 = FloatVector.fromArray(F, x, xAt + 32 * i + 16);
-            var values = SIGNED_CODES.mul(FloatVector.broadcast(F, scales[s + i])).reinterpretAsInts();
+            var values =
+                    SIGNED_CODES.mul(FloatVector.broadcast(F, scales[s + i])).reinterpretAsInts();
             var both = (IntVector) ByteVector.fromArray(B, q, at + Q4Block.Q0 + Q4Block.BYTES0 * i)
                     .convertShape(VectorOperators.B2I, I, 0);
             a = both.selectFrom(values).reinterpretAsFloats().fma(x0, a);
@@ -359,7 +359,8 @@ final class VectorLines {
                     .selectFrom(values)
                     .reinterpretAsFloats()
                     .fma(x1, a);
-            var values2 = SIGNED_CODES.mul(FloatVector.broadcast(F, scales[s2 + i])).reinterpretAsInts();
+            var values2 =
+                    SIGNED_CODES.mul(FloatVector.broadcast(F, scales[s2 + i])).reinterpretAsInts();
             var both2 = (IntVector) ByteVector.fromArray(B, q, at2 + Q4Block.Q0 + Q4Block.BYTES0 * i)
                     .convertShape(VectorOperators.B2I, I, 0);
             b = both2.selectFrom(values2).reinterpretAsFloats().fma(x0, b);
@@ -390,9 +391,8 @@ final class VectorLines {
             ((FloatVector) ByteVector.fromArray(EIGHT_BYTES, codes, 16 * i).convertShape(VectorOperators.B2F, EIGHT, 0))
                     .mul(factors[2 * i])
                     .intoArray(scales, 8 * i);
-            ((FloatVector)
-                            ByteVector.fromArray(EIGHT_BYTES, codes, 16 * i + 8)
-                                    .convertShape(VectorOperators.B2F, EIGHT, 0))
+            ((FloatVector) ByteVector.fromArray(EIGHT_BYTES, codes, 16 * i + 8)
+                            .convertShape(VectorOperators.B2F, EIGHT, 0))
                     .mul(factors[2 * i + 1])
                     .intoArray(minima, 8 * i);
         }
@@ -425,15 +425,27 @@ final class VectorLines {
                     .reinterpretAsInts();
             var q0 = (IntVector) ByteVector.fromArray(B, q, at + p).convertShape(VectorOperators.B2I, I, 0);
             var q1 = (IntVector) ByteVector.fromArray(B, q, at + p + 16).convertShape(VectorOperators.B2I, I, 0);
-            a = q0.lanewise(VectorOperators.LSHR, shift).selectFrom(values).reinterpretAsFloats().fma(x0, a);
-            a = q1.lanewise(VectorOperators.LSHR, shift).selectFrom(values).reinterpretAsFloats().fma(x1, a);
+            a = q0.lanewise(VectorOperators.LSHR, shift)
+                    .selectFrom(values)
+                    .reinterpretAsFloats()
+                    .fma(x0, a);
+            a = q1.lanewise(VectorOperators.LSHR, shift)
+                    .selectFrom(values)
+                    .reinterpretAsFloats()
+                    .fma(x1, a);
             var values2 = CODES.mul(FloatVector.broadcast(F, scales[s2 + i]))
                     .sub(FloatVector.broadcast(F, minima[s2 + i]))
                     .reinterpretAsInts();
             var r0 = (IntVector) ByteVector.fromArray(B, q, at2 + p).convertShape(VectorOperators.B2I, I, 0);
             var r1 = (IntVector) ByteVector.fromArray(B, q, at2 + p + 16).convertShape(VectorOperators.B2I, I, 0);
-            b = r0.lanewise(VectorOperators.LSHR, shift).selectFrom(values2).reinterpretAsFloats().fma(x0, b);
-            b = r1.lanewise(VectorOperators.LSHR, shift).selectFrom(values2).reinterpretAsFloats().fma(x1, b);
+            b = r0.lanewise(VectorOperators.LSHR, shift)
+                    .selectFrom(values2)
+                    .reinterpretAsFloats()
+                    .fma(x0, b);
+            b = r1.lanewise(VectorOperators.LSHR, shift)
+                    .selectFrom(values2)
+                    .reinterpretAsFloats()
+                    .fma(x1, b);
         }
         a.intoArray(sums, to);
         b.intoArray(sums, to2);
@@ -451,15 +463,15 @@ final class VectorLines {
             ((FloatVector) ByteVector.fromArray(EIGHT_BYTES, bytes, at).convertShape(VectorOperators.B2F, EIGHT, 0))
                     .mul(factors[i])
                     .intoArray(scales, 16 * i);
-            ((FloatVector)
-                            ByteVector.fromArray(EIGHT_BYTES, bytes, at + 8).convertShape(VectorOperators.B2F, EIGHT, 0))
+            ((FloatVector) ByteVector.fromArray(EIGHT_BYTES, bytes, at + 8).convertShape(VectorOperators.B2F, EIGHT, 0))
                     .mul(factors[i])
                     .intoArray(scales, 16 * i + 8);
         }
     }
 
     /** Halves of blocks: eight groups of 16 that share bytes. */
-    private static void q6k(byte[] q, int at, int count, float[] scales, int sAt, float[] x, int xAt, float[] sums, int to) {
+    private static void q6k(
+            byte[] q, int at, int count, float[] scales, int sAt, float[] x, int xAt, float[] sums, int to) {
         var a = FloatVector.zero(F);
         for (int i = 0; i < count; i++) {
             int low = at + (i >> 1) * Q6KBlock.BYTES + Q6KBlock.LOW + (i & 1) * 64;
@@ -472,28 +484,56 @@ final class VectorLines {
             var second1 = (IntVector) ByteVector.fromArray(B, q, low + 48).convertShape(VectorOperators.B2I, I, 0);
             var top0 = (IntVector) ByteVector.fromArray(B, q, high).convertShape(VectorOperators.B2I, I, 0);
             var top1 = (IntVector) ByteVector.fromArray(B, q, high + 16).convertShape(VectorOperators.B2I, I, 0);
-            a = ((FloatVector) first0.and(15).or(top0.and(3).lanewise(VectorOperators.LSHL, 4)).sub(32).convertShape(VectorOperators.I2F, F, 0))
+            a = ((FloatVector) first0.and(15)
+                            .or(top0.and(3).lanewise(VectorOperators.LSHL, 4))
+                            .sub(32)
+                            .convertShape(VectorOperators.I2F, F, 0))
                     .mul(FloatVector.broadcast(F, scales[s + 0]))
                     .fma(FloatVector.fromArray(F, x, k + 0), a);
-            a = ((FloatVector) first1.and(15).or(top1.and(3).lanewise(VectorOperators.LSHL, 4)).sub(32).convertShape(VectorOperators.I2F, F, 0))
+            a = ((FloatVector) first1.and(15)
+                            .or(top1.and(3).lanewise(VectorOperators.LSHL, 4))
+                            .sub(32)
+                            .convertShape(VectorOperators.I2F, F, 0))
                     .mul(FloatVector.broadcast(F, scales[s + 1]))
                     .fma(FloatVector.fromArray(F, x, k + 16), a);
-            a = ((FloatVector) second0.and(15).or(top0.and(12).lanewise(VectorOperators.LSHL, 2)).sub(32).convertShape(VectorOperators.I2F, F, 0))
+            a = ((FloatVector) second0.and(15)
+                            .or(top0.and(12).lanewise(VectorOperators.LSHL, 2))
+                            .sub(32)
+                            .convertShape(VectorOperators.I2F, F, 0))
                     .mul(FloatVector.broadcast(F, scales[s + 2]))
                     .fma(FloatVector.fromArray(F, x, k + 32), a);
-            a = ((FloatVector) second1.and(15).or(top1.and(12).lanewise(VectorOperators.LSHL, 2)).sub(32).convertShape(VectorOperators.I2F, F, 0))
+            a = ((FloatVector) second1.and(15)
+                            .or(top1.and(12).lanewise(VectorOperators.LSHL, 2))
+                            .sub(32)
+                            .convertShape(VectorOperators.I2F, F, 0))
                     .mul(FloatVector.broadcast(F, scales[s + 3]))
                     .fma(FloatVector.fromArray(F, x, k + 48), a);
-            a = ((FloatVector) first0.lanewise(VectorOperators.LSHR, 4).and(15).or(top0.and(48)).sub(32).convertShape(VectorOperators.I2F, F, 0))
+            a = ((FloatVector) first0.lanewise(VectorOperators.LSHR, 4)
+                            .and(15)
+                            .or(top0.and(48))
+                            .sub(32)
+                            .convertShape(VectorOperators.I2F, F, 0))
                     .mul(FloatVector.broadcast(F, scales[s + 4]))
                     .fma(FloatVector.fromArray(F, x, k + 64), a);
-            a = ((FloatVector) first1.lanewise(VectorOperators.LSHR, 4).and(15).or(top1.and(48)).sub(32).convertShape(VectorOperators.I2F, F, 0))
+            a = ((FloatVector) first1.lanewise(VectorOperators.LSHR, 4)
+                            .and(15)
+                            .or(top1.and(48))
+                            .sub(32)
+                            .convertShape(VectorOperators.I2F, F, 0))
                     .mul(FloatVector.broadcast(F, scales[s + 5]))
                     .fma(FloatVector.fromArray(F, x, k + 80), a);
-            a = ((FloatVector) second0.lanewise(VectorOperators.LSHR, 4).and(15).or(top0.lanewise(VectorOperators.LSHR, 2).and(48)).sub(32).convertShape(VectorOperators.I2F, F, 0))
+            a = ((FloatVector) second0.lanewise(VectorOperators.LSHR, 4)
+                            .and(15)
+                            .or(top0.lanewise(VectorOperators.LSHR, 2).and(48))
+                            .sub(32)
+                            .convertShape(VectorOperators.I2F, F, 0))
                     .mul(FloatVector.broadcast(F, scales[s + 6]))
                     .fma(FloatVector.fromArray(F, x, k + 96), a);
-            a = ((FloatVector) second1.lanewise(VectorOperators.LSHR, 4).and(15).or(top1.lanewise(VectorOperators.LSHR, 2).and(48)).sub(32).convertShape(VectorOperators.I2F, F, 0))
+            a = ((FloatVector) second1.lanewise(VectorOperators.LSHR, 4)
+                            .and(15)
+                            .or(top1.lanewise(VectorOperators.LSHR, 2).and(48))
+                            .sub(32)
+                            .convertShape(VectorOperators.I2F, F, 0))
                     .mul(FloatVector.broadcast(F, scales[s + 7]))
                     .fma(FloatVector.fromArray(F, x, k + 112), a);
         }

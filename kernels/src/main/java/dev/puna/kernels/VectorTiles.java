@@ -37,7 +37,8 @@ final class VectorTiles {
     static final int LINE_WEIGHTS = 8;
 
     /** AVX2 has sixteen registers, AVX-512 and NEON 32. */
-    private static final boolean MANY_REGISTERS = LANES == 16 || (LANES == 4 && System.getProperty("os.arch", "").equals("aarch64"));
+    private static final boolean MANY_REGISTERS =
+            LANES == 16 || (LANES == 4 && System.getProperty("os.arch", "").equals("aarch64"));
 
     private VectorTiles() {}
 
@@ -59,8 +60,7 @@ final class VectorTiles {
         }
     }
 
-    private static void twelve(
-            float[] x, int xAt, float[] w, int wAt, int steps, float[] sums, int at, int stride) {
+    private static void twelve(float[] x, int xAt, float[] w, int wAt, int steps, float[] sums, int at, int stride) {
         var a000 = FloatVector.zero(F);
         var a001 = FloatVector.zero(F);
         var a010 = FloatVector.zero(F);
@@ -165,8 +165,7 @@ final class VectorTiles {
         FloatVector.fromArray(F, sums, to11 + 1 * LANES).add(a111).intoArray(sums, to11 + 1 * LANES);
     }
 
-    private static void six(
-            float[] x, int xAt, float[] w, int wAt, int steps, float[] sums, int at, int stride) {
+    private static void six(float[] x, int xAt, float[] w, int wAt, int steps, float[] sums, int at, int stride) {
         var a000 = FloatVector.zero(F);
         var a001 = FloatVector.zero(F);
         var a010 = FloatVector.zero(F);
