@@ -19,8 +19,8 @@ import java.util.List;
  * <p>Owns the activations; borrows parameters and kernels. Not for concurrent use.
  */
 public final class LlamaTraining implements AutoCloseable {
-    /** Logits that exist at a time: about 64 MiB of them. */
-    private static final long LOGITS = 16 << 20;
+    /** Logits that exist at a time: about 32 MiB of them. */
+    private static final long LOGITS = 8 << 20;
 
     /**
      * What a batch lost.
