@@ -7,6 +7,7 @@ module dev.puna.cli {
     requires dev.puna.server;
     requires dev.puna.data;
     requires java.net.http;
+    requires dev.puna.speedrun;
     requires org.jline;
     requires jdk.unsupported; // by which jline hears signals
     requires tools.jackson.databind;

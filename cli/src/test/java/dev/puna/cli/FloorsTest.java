@@ -40,6 +40,7 @@ final class FloorsTest {
             Map.entry("alignment", 4),
             Map.entry("evaluation", 4),
             Map.entry("server", 4),
+            Map.entry("speedrun", 4),
             Map.entry("cli", 5));
 
     /** Found by ServiceLoader, never imported. */

@@ -1,0 +1,239 @@
+package dev.puna.speedrun;
+
+import dev.puna.data.Compression;
+import dev.puna.data.ReadReport;
+import dev.puna.data.source.ArxivSource;
+import dev.puna.data.source.BooksSource;
+import dev.puna.data.source.DocumentSource;
+import dev.puna.data.source.Fidelity;
+import dev.puna.data.source.GitHubSource;
+import dev.puna.data.source.JsonlSource;
+import dev.puna.data.source.Licences;
+import dev.puna.data.source.StackExchangeSource;
+import dev.puna.data.source.WikipediaSource;
+import dev.puna.tensor.ConfigurationException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Enumeration;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+
+/**
+ * What a run learns from.
+ *
+ * @param path the file or folder
+ * @param kind what it was found to be, for people: {@code "source code"}
+ * @param source that reads it
+ * @param inputs files and folders, in the order in which they count
+ * @param textBytes about how much text there is before cleaning
+ */
+public record Corpus(Path path, String kind, DocumentSource source, List<Path> inputs, long textBytes) {
+    /** Text that such dumps hold, for each byte of the compressed file. */
+    private static final double BZIP2_RATIO = 4;
+
+    private static final double MARKUP_SHARE = 0.5;
+
+    /** Endings of programs, of the ones that {@link GitHubSource} takes the usual. */
+    private static final Set<String> PROGRAMS = Set.of(
+            "java", "c", "h", "cc", "cpp", "hpp", "cs", "go", "rs", "py", "js", "ts", "tsx", "rb", "php", "scala", "sh",
+            "sql", "swift", "lua", "pl", "hs", "jl", "m", "f90", "asm");
+
+    public Corpus {
+        inputs = List.copyOf(inputs);
+    }
+
+    /**
+     * The sources of a JDK: {@code lib/src.zip}.
+     *
+     * @throws ConfigurationException when it came without them, with what brings them
+     */
+    public static Corpus ofJdk(Path javaHome) throws IOException {
+        Path zip = javaHome.resolve("lib/src.zip");
+        if (!Files.isRegularFile(zip)) {
+            throw new ConfigurationException(
+                    "corpus",
+                    zip,
+                    "this JDK came without its sources. Debian and Ubuntu: apt-get install openjdk-25-source; Fedora:"
+                            + " dnf install java-25-openjdk-src; Temurin's archives from adoptium.net have them. Or name"
+                            + " your own text: --corpus DIR|FILE|ZIP");
+        }
+        return code(zip, "sources of the JDK");
+    }
+
+    /**
+     * Looks at what lies there and chooses the source that reads it.
+     *
+     * @throws ConfigurationException when there is nothing, or nothing that any source reads
+     */
+    public static Corpus of(Path path) throws IOException {
+        if (!Files.exists(path)) {
+            throw new ConfigurationException("--corpus", path, "there is no such file or folder");
+        }
+        if (!Files.isReadable(path)) {
+            throw new ConfigurationException("--corpus", path, "cannot be read: permission denied");
+        }
+        return Files.isDirectory(path) ? ofFolder(path) : ofFile(path);
+    }
+
+    private static Corpus ofFile(Path file) throws IOException {
+        String name = nameOf(file);
+        long size = Files.size(file);
+        if (name.endsWith(".zip") || name.endsWith(".jar")) {
+            return code(file, "source code in an archive");
+        }
+        if (name.endsWith(".7z")) {
+            return new Corpus(
+                    file,
+                    "a StackExchange dump",
+                    new StackExchangeSource(),
+                    List.of(file),
+                    (long) (size * BZIP2_RATIO));
+        }
+        String head = head(file);
+        boolean compressed = !Compression.ofName(file).equals(Compression.NONE);
+        long text = compressed ? (long) (size * BZIP2_RATIO) : size;
+        if (head.contains("<mediawiki")) {
+            return new Corpus(
+                    file, "a Wikipedia dump", new WikipediaSource(), List.of(file), (long) (text * MARKUP_SHARE));
+        }
+        if (head.contains("<posts>")) {
+            return new Corpus(
+                    file,
+                    "a StackExchange dump",
+                    new StackExchangeSource(),
+                    List.of(file),
+                    (long) (text * MARKUP_SHARE));
+        }
+        if (isTar(file) || (name.endsWith(".tex") && !compressed)) {
+            return new Corpus(
+                    file, "LaTeX as arXiv ships it", new ArxivSource(Fidelity.PAPER), List.of(file), text);
+        }
+        if (head.stripLeading().startsWith("{") && (name.contains(".jsonl") || name.contains(".json"))) {
+            return new Corpus(file, "documents as JSON lines", new JsonlSource("corpus"), List.of(file), text);
+        }
+        if (head.indexOf('\0') >= 0 || head.isEmpty()) {
+            throw unknown(file, head.isEmpty() ? "is empty" : "is a binary file of no kind that is known here");
+        }
+        return new Corpus(file, "plain text", new BooksSource(), List.of(file), text);
+    }
+
+    private static Corpus ofFolder(Path folder) throws IOException {
+        List<Path> files;
+        try (Stream<Path> walk = Files.walk(folder)) {
+            files = walk.filter(Files::isRegularFile)
+                    .filter(Files::isReadable)
+                    .filter(file -> !folder.relativize(file).toString().startsWith(".git/"))
+                    .sorted()
+                    .toList();
+        }
+        List<Path> dumps = new ArrayList<>();
+        long programs = 0;
+        long texts = 0;
+        long latex = 0;
+        for (Path file : files) {
+            String name = nameOf(file);
+            String ending = name.substring(name.lastIndexOf('.') + 1);
+            long size = Files.size(file);
+            if (PROGRAMS.contains(ending)) {
+                programs += size;
+            } else if (ending.equals("txt")) {
+                texts += size;
+            } else if (ending.equals("tex")) {
+                latex += size;
+            } else if (name.endsWith(".7z")
+                    || name.contains(".jsonl")
+                    || name.contains(".xml.bz2")
+                    || name.endsWith(".tar")
+                    || name.equals("posts.xml")) {
+                dumps.add(file);
+            }
+        }
+        if (!dumps.isEmpty()) {
+            Corpus first = ofFile(dumps.getFirst());
+            List<Path> same = new ArrayList<>();
+            long text = 0;
+            for (Path dump : dumps) {
+                Corpus corpus = ofFile(dump);
+                if (corpus.source.name().equals(first.source.name())) {
+                    same.add(dump);
+                    text += corpus.textBytes;
+                }
+            }
+            if (text > programs + texts + latex) {
+                return new Corpus(
+                        folder, first.kind + (same.size() > 1 ? ", " + same.size() + " files" : ""), first.source, same,
+                        text);
+            }
+        }
+        if (programs >= texts && programs >= latex && programs > 0) {
+            return new Corpus(folder, "source code", codeSource(), List.of(folder), programs);
+        }
+        if (latex > texts) {
+            return new Corpus(folder, "a paper in LaTeX", new ArxivSource(Fidelity.PAPER), List.of(folder), latex);
+        }
+        if (texts > 0) {
+            return new Corpus(folder, "plain text", new BooksSource(), List.of(folder), texts);
+        }
+        throw unknown(folder, "has " + files.size() + " files, and none of a kind that is known here");
+    }
+
+    private static Corpus code(Path zip, String kind) throws IOException {
+        long text = 0;
+        try (ZipFile file = new ZipFile(zip.toFile())) {
+            for (Enumeration<? extends ZipEntry> all = file.entries(); all.hasMoreElements(); ) {
+                ZipEntry entry = all.nextElement();
+                String name = entry.getName();
+                if (PROGRAMS.contains(name.substring(name.lastIndexOf('.') + 1))) {
+                    text += Math.max(0, entry.getSize());
+                }
+            }
+        } catch (java.util.zip.ZipException e) {
+            throw unknown(zip, "is not a zip archive (" + e.getMessage() + ")");
+        }
+        if (text == 0) {
+            throw unknown(zip, "has no source code in it");
+        }
+        return new Corpus(zip, kind, codeSource(), List.of(zip), text);
+    }
+
+    /** Every licence: a model that stays with its owner may learn from what the owner may read. */
+    private static DocumentSource codeSource() {
+        return new GitHubSource(GitHubSource.Rules.standard(Licences.any()), Fidelity.PAPER);
+    }
+
+    private static ConfigurationException unknown(Path path, String found) {
+        return new ConfigurationException(
+                "--corpus",
+                path,
+                found
+                        + "; name a folder or a zip of source code, a Wikipedia dump (.xml.bz2), a StackExchange dump"
+                        + " (.7z, Posts.xml), LaTeX (.tar, .tex), plain text (.txt) or JSON lines (.jsonl, also .gz,"
+                        + " .zst)");
+    }
+
+    private static String nameOf(Path file) {
+        return String.valueOf(file.getFileName()).toLowerCase(Locale.ROOT);
+    }
+
+    private static String head(Path file) throws IOException {
+        try (InputStream in = Compression.open(file, new ReadReport())) {
+            return new String(in.readNBytes(4096), StandardCharsets.UTF_8);
+        }
+    }
+
+    private static boolean isTar(Path file) throws IOException {
+        try (InputStream in = Compression.open(file, new ReadReport())) {
+            byte[] header = in.readNBytes(512);
+            return header.length == 512
+                    && new String(header, 257, 5, StandardCharsets.US_ASCII).equals("ustar");
+        }
+    }
+}
