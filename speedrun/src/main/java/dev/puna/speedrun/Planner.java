@@ -1,0 +1,123 @@
+package dev.puna.speedrun;
+
+import dev.puna.model.KeptActivations;
+import dev.puna.model.LlamaTraining;
+import dev.puna.model.ParameterStore;
+import dev.puna.tensor.ConfigurationException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Chooses the model for the time. The rules, and the runs that they were fitted to, are in docs/speedrun.md:
+ *
+ * <ul>
+ *   <li>Shapes: widths from 128 by steps of 64; a layer for each 48 of the width; vocabularies of 2,048 to 16,384 pieces.
+ *   <li>A shape's tokens are what its time for one ({@link MachineSpeed}) allows in the seconds of training.
+ *   <li>The shape that {@link ScalingLaw} expects the fewest bits per byte of is taken.
+ *   <li>A step has tokens that grow with the whole, {@code 4,096 · (tokens / 4M)^½} between 4,096 and 65,536.
+ *   <li>The highest learning rate is {@code 0.004 · (256 / width)^½}; it rises over 2 % of the steps, holds, and falls to
+ *       a fiftieth in the last 40 % (a schedule whose end may still move with the clock).
+ * </ul>
+ */
+final class Planner {
+    /** Of what {@code --minutes} allows, the part in which held-out text is measured, by a rule of thumb. */
+    private static final double MEASURED_BYTES_PER_SECOND = 6000;
+
+    /** Cleaning, tokenizer, shards: seconds for each byte of raw text and thread. */
+    private static final double DATA_BYTES_PER_SECOND = 12e6;
+
+    /** JVM, export, report, opening and closing. */
+    private static final double FIXED_SECONDS = 6;
+
+    static final double HELD_OUT_SHARE = 0.02;
+
+    /** What is left of raw text after cleaning, by experience. */
+    private static final double KEPT_SHARE = 0.82;
+
+    private Planner() {}
+
+    /** Seconds to measure the machine's speed in. */
+    static double measuringSeconds(double seconds) {
+        return Math.clamp(0.05 * seconds, 4, 28);
+    }
+
+    /**
+     * The plan.
+     *
+     * @param seconds of the whole run
+     * @param planning seconds that measuring took
+     * @param rawBytes of the corpus before cleaning
+     * @param memory bytes that parameters and activations may take
+     * @throws ConfigurationException when the time or the text is too little for any model
+     */
+    static Plan plan(MachineSpeed speed, double seconds, double planning, long rawBytes, long memory) {
+        double bytes = rawBytes * KEPT_SHARE;
+        double other = planning + rawBytes / DATA_BYTES_PER_SECOND + FIXED_SECONDS + 0.04 * seconds;
+        double training = seconds - other;
+        if (training < 0.2 * seconds) {
+            throw new ConfigurationException(
+                    "--minutes",
+                    seconds / 60,
+                    "cleaning " + rawBytes / 1_000_000 + " MB and measuring take most of that; allow at least "
+                            + Math.ceil(2.5 * other / 60));
+        }
+        Optional<Plan> best = Optional.empty();
+        for (Shape shape : shapes(training)) {
+            Plan plan = plan(shape, speed, training, other, bytes, seconds);
+            if (plan.memoryBytes() <= memory
+                    && (best.isEmpty() || plan.expectedBitsPerByte() < best.get().expectedBitsPerByte())) {
+                best = Optional.of(plan);
+            }
+        }
+        return best.orElseThrow(() -> new ConfigurationException(
+                "memory", memory / 1_000_000 + " MB", "is too little for the smallest model"));
+    }
+
+    private static List<Shape> shapes(double trainingSeconds) {
+        List<Shape> shapes = new ArrayList<>();
+        int context = trainingSeconds > 1500 ? 1024 : 512;
+        for (int width = 128; width <= 1536; width += 64) {
+            int layers = Math.clamp(Math.round(width / 48.0), 3, 24);
+            for (int vocabulary = 2048; vocabulary <= 16384; vocabulary *= 2) {
+                shapes.add(Shape.of(width, layers, vocabulary, context));
+            }
+        }
+        return shapes;
+    }
+
+    private static Plan plan(
+            Shape shape, MachineSpeed speed, double training, double other, double bytes, double seconds) {
+        double rate = 1 / speed.secondsPerToken(shape);
+        double tokens = rate * training;
+        double bytesPerToken = bytesPerToken(shape.vocabularySize());
+        double expected = ScalingLaw.bitsPerByte(shape.layerParameters(), tokens * bytesPerToken, bytes);
+        int batchTokens = (int) Math.clamp(4096 * Math.sqrt(tokens / 4e6), 4096, 65536);
+        int sequences = Math.max(1, Math.round((float) batchTokens / shape.contextLength()));
+        int micro = Math.min(sequences, Math.max(1, 8192 / shape.contextLength()));
+        sequences = Math.ceilDiv(sequences, micro) * micro;
+        long steps = Math.max(20, (long) (tokens / sequences / shape.contextLength()));
+        return new Plan(
+                shape,
+                sequences,
+                micro,
+                0.004 * Math.sqrt(256.0 / shape.width()),
+                Math.clamp(steps / 50, 10, 500),
+                speed,
+                rate,
+                training,
+                tokens,
+                bytes / bytesPerToken,
+                (long) (MEASURED_BYTES_PER_SECOND * seconds),
+                other,
+                expected,
+                ParameterStore.byteSize(shape.config())
+                        + LlamaTraining.byteSize(
+                                shape.config(), KeptActivations.EVERYTHING, micro * shape.contextLength()));
+    }
+
+    /** Of the sources of the JDK: 3.02, 3.42, 3.74 bytes at 2,048, 4,096, 8,192 pieces; a line in the logarithm. */
+    static double bytesPerToken(int vocabularySize) {
+        return 3.02 + 0.36 * (Math.log(vocabularySize / 2048.0) / Math.log(2));
+    }
+}

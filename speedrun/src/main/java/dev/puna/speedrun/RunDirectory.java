@@ -1,0 +1,142 @@
+package dev.puna.speedrun;
+
+import dev.puna.formats.AtomicFile;
+import dev.puna.tensor.ConfigurationException;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * The directory of a run. A stage that is done has left {@code stamps/NAME.json} with what the later ones need of it; a
+ * stamp appears whole or not at all.
+ */
+final class RunDirectory implements AutoCloseable {
+    private final Path root;
+    private final FileChannel lockFile;
+    private final FileLock lock;
+
+    /** The run's stamp of one stage: how long it took, what to say of it, and its result. */
+    private record Stamp<T>(double seconds, String summary, T result) {}
+
+    /** What a stage left. */
+    record Done<T>(double seconds, String summary, T result) {}
+
+    private RunDirectory(Path root, FileChannel lockFile, FileLock lock) {
+        this.root = root;
+        this.lockFile = lockFile;
+        this.lock = lock;
+    }
+
+    /**
+     * Takes a directory for a run, or for going on with the one in it.
+     *
+     * @throws ConfigurationException when it cannot be written, another process runs in it, or it holds something else
+     */
+    static RunDirectory open(Path root, String identity) throws IOException {
+        try {
+            Files.createDirectories(root.resolve("stamps"));
+        } catch (IOException e) {
+            throw new ConfigurationException(
+                    "--out", root, "cannot be written (" + e + "); name a folder that can: --out DIR");
+        }
+        FileChannel channel =
+                FileChannel.open(root.resolve("stamps/.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        FileLock lock;
+        try {
+            lock = channel.tryLock();
+        } catch (java.nio.channels.OverlappingFileLockException e) {
+            lock = null;
+        }
+        if (lock == null) {
+            channel.close();
+            throw new ConfigurationException("--out", root, "another speedrun is at work in it");
+        }
+        RunDirectory directory = new RunDirectory(root, channel, lock);
+        Path mark = root.resolve("stamps/run.txt");
+        if (!Files.exists(mark)) {
+            AtomicFile.write(mark, identity.getBytes(StandardCharsets.UTF_8));
+        } else if (!Files.readString(mark).equals(identity)) {
+            String other = Files.readString(mark).strip().replace("\n", ", ");
+            directory.close();
+            throw new ConfigurationException(
+                    "--out",
+                    root,
+                    "holds a run of other things (" + other + "); the same command goes on with it, or name another"
+                            + " folder: --out DIR");
+        }
+        return directory;
+    }
+
+    Path root() {
+        return root;
+    }
+
+    Path path(String name) {
+        return root.resolve(name);
+    }
+
+    /** What a stage left, if it is done. */
+    <T> Optional<Done<T>> done(Stage stage, Class<T> type) throws IOException {
+        Path file = stamp(stage);
+        if (!Files.exists(file)) {
+            return Optional.empty();
+        }
+        JsonMapper json = JsonMapper.shared();
+        try {
+            Stamp<T> stamp = json.readValue(
+                    Files.readString(file), json.getTypeFactory().constructParametricType(Stamp.class, type));
+            return Optional.of(new Done<>(stamp.seconds, stamp.summary, stamp.result));
+        } catch (JacksonException e) {
+            throw new ConfigurationException(
+                    "--out", file, "is damaged (" + e.getOriginalMessage() + "); remove it to do this stage again");
+        }
+    }
+
+    /** Marks a stage as done. */
+    void stamp(Stage stage, double seconds, String summary, Object result) throws IOException {
+        write(stamp(stage), new Stamp<>(seconds, summary, result));
+    }
+
+    /** Notes of a stage that is not done yet. */
+    <T> Optional<T> notes(Stage stage, Class<T> type) throws IOException {
+        Path file = root.resolve("stamps/" + stage.title() + "-notes.json");
+        return Files.exists(file)
+                ? Optional.of(JsonMapper.shared().readValue(Files.readString(file), type))
+                : Optional.empty();
+    }
+
+    void keepNotes(Stage stage, Object notes) throws IOException {
+        write(root.resolve("stamps/" + stage.title() + "-notes.json"), notes);
+    }
+
+    private static void write(Path file, Object value) throws IOException {
+        String text = JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsString(value);
+        AtomicFile.write(file, text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private Path stamp(Stage stage) {
+        return root.resolve("stamps/" + stage.title() + ".json");
+    }
+
+    /** The parent's own space left, in bytes; the files of a run come to a multiple of the text. */
+    long usableBytes() throws IOException {
+        return Files.getFileStore(root).getUsableSpace();
+    }
+
+    @Override
+    public void close() throws IOException {
+        @Nullable FileLock held = lock;
+        if (held != null && held.isValid()) {
+            held.release();
+        }
+        lockFile.close();
+    }
+}

@@ -1,0 +1,538 @@
+package dev.puna.speedrun;
+
+import dev.puna.data.Document;
+import dev.puna.data.ReadReport;
+import dev.puna.data.filter.FilterCounters;
+import dev.puna.data.pipeline.Pipeline;
+import dev.puna.data.pipeline.PipelineReport;
+import dev.puna.data.shard.TokenizeStage;
+import dev.puna.data.source.JsonlSource;
+import dev.puna.data.source.Split;
+import dev.puna.formats.AtomicFile;
+import dev.puna.inference.Llama;
+import dev.puna.inference.LlamaOptions;
+import dev.puna.kernels.Kernels;
+import dev.puna.kernels.KernelsChoice;
+import dev.puna.model.LlamaCheckpoint;
+import dev.puna.model.convert.Conversion;
+import dev.puna.model.convert.ConversionListener;
+import dev.puna.model.convert.ConversionTarget;
+import dev.puna.model.convert.Quantization;
+import dev.puna.tensor.ConfigurationException;
+import dev.puna.tensor.ThreadTeam;
+import dev.puna.tokenizer.EncodeOptions;
+import dev.puna.tokenizer.Tokenizer;
+import dev.puna.tokenizer.train.ByteLevelTraining;
+import dev.puna.tokenizer.train.ByteLevelVocabulary;
+import dev.puna.tokenizer.train.CorpusCounter;
+import dev.puna.tokenizer.train.WordCounts;
+import dev.puna.training.Recipe;
+import dev.puna.training.StepReport;
+import dev.puna.training.Trainer;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * A run: the stages one after the other. What is done already is not done again.
+ *
+ * <p>Files below the run's directory: {@code data/} documents, {@code tokenizer/}, {@code tokens/} shards,
+ * {@code recipe.yaml} and {@code pretrain/} of the trainer, {@code model/} (Hugging Face), {@code model-Q8_0.gguf},
+ * {@code report.html}, {@code report.md}, {@code stamps/}.
+ */
+public final class Speedrun implements AutoCloseable {
+    private static final String DOCUMENTS_RECIPE = "[{\"kind\":\"minhash\"}]";
+
+    /** Text that the tokenizer is trained on, at most: more changes few pieces. */
+    private static final long TOKENIZER_BYTES = 50L << 20;
+
+    /** Off-heap memory that training may take of what is there. */
+    private static final double MEMORY_SHARE = 0.5;
+
+    private static final int SAMPLE_TOKENS = 96;
+
+    private final SpeedrunRequest request;
+    private final RunDirectory directory;
+    private final Picture picture;
+    private final SpeedrunListener listener;
+    private final ThreadTeam team;
+    private final Kernels kernels;
+    private final List<Results.StageSeconds> stageSeconds = new ArrayList<>();
+    private @Nullable SpeedrunPage page;
+    private double spent;
+
+    /** What cleaning left. */
+    record Cleaned(List<String> files, List<Picture.FunnelStep> funnel) {
+        List<Path> paths() {
+            return files.stream().map(Path::of).toList();
+        }
+    }
+
+    /** What tokenization left. */
+    record Tokenized(long trainingTokens, long trainingBytes, long heldOutTokens, long heldOutBytes) {
+        double bytesPerToken() {
+            return (double) trainingBytes / trainingTokens;
+        }
+    }
+
+    /** Both measures. */
+    record Measured(HeldOutMeasure heldOut, Yardstick yardstick, List<Samples> samples) {}
+
+    /** The stage's files are its result. */
+    record Written(String where) {}
+
+    private Speedrun(
+            SpeedrunRequest request,
+            RunDirectory directory,
+            SpeedrunListener listener,
+            ThreadTeam team,
+            Kernels kernels) {
+        this.request = request;
+        this.directory = directory;
+        this.listener = listener;
+        this.team = team;
+        this.kernels = kernels;
+        this.picture = new Picture(request.corpus().kind() + ", " + request.corpus().path(), request.minutes());
+    }
+
+    /**
+     * Takes the directory and starts the threads.
+     *
+     * @throws ConfigurationException when the directory cannot be used, or no kernels serve
+     */
+    public static Speedrun open(SpeedrunRequest request, SpeedrunListener listener) throws IOException {
+        String identity = "corpus " + request.corpus().path().toAbsolutePath().normalize() + "\nminutes "
+                + Figures.text("%.2f", request.minutes()) + "\n";
+        RunDirectory directory = RunDirectory.open(request.out(), identity);
+        ThreadTeam team = new ThreadTeam("puna", request.threads());
+        try {
+            Kernels kernels = KernelsChoice.onThisMachine(request.kernels()).create(team);
+            return new Speedrun(request, directory, listener, team, kernels);
+        } catch (RuntimeException e) {
+            team.close();
+            directory.close();
+            throw e;
+        }
+    }
+
+    /** Opens the page on 127.0.0.1 and gives its port. */
+    public int openPage() throws IOException {
+        SpeedrunPage opened = SpeedrunPage.start(request.port(), picture::json);
+        page = opened;
+        return opened.port();
+    }
+
+    /** The Hugging Face directory that a finished run has. */
+    public Path model() {
+        return directory.path("model");
+    }
+
+    /** The plan, made or found. */
+    public Plan plan() throws IOException {
+        return stage(Stage.PLAN, Plan.class, this::measureAndPlan, this::describe);
+    }
+
+    /** All stages. */
+    public Results run() throws IOException {
+        Plan plan = plan();
+        picture.plan(plan);
+        Cleaned cleaned = stage(
+                Stage.CLEAN,
+                Cleaned.class,
+                this::clean,
+                done -> {
+                    Picture.FunnelStep first = done.funnel().getFirst();
+                    Picture.FunnelStep last = done.funnel().getLast();
+                    return Figures.text(
+                            "%s of %s documents, %s of %s characters",
+                            Figures.count(last.documents()), Figures.count(first.documents()),
+                            Figures.count(last.characters()), Figures.count(first.characters()));
+                });
+        picture.funnel(cleaned.funnel());
+        stage(
+                Stage.TOKENIZER,
+                Written.class,
+                () -> tokenizer(plan, cleaned),
+                done -> Figures.text("%,d pieces", plan.shape().vocabularySize()));
+        Tokenizer tokenizer = Tokenizer.open(directory.path("tokenizer"));
+        Tokenized tokens = stage(
+                Stage.TOKENS,
+                Tokenized.class,
+                () -> tokenize(tokenizer, cleaned),
+                done -> Figures.text(
+                        "%s to learn from, %s held out, %.2f bytes each",
+                        Figures.count(done.trainingTokens()), Figures.count(done.heldOutTokens()),
+                        done.bytesPerToken()));
+        List<byte[]> heldOut = heldOut(cleaned, plan.measuredBytes());
+        List<String> prompts = Samples.prompts(isJava(), heldOut);
+        RunRecipe recipe = recipe(plan, tokens);
+        Pretraining pretraining = new Pretraining(
+                directory, recipe, plan, kernels, picture, prompts.getFirst(), this::pretrainProgress);
+        picture.steps(logged());
+        Pretraining.Result trained = stage(
+                Stage.PRETRAIN,
+                Pretraining.Result.class,
+                () -> pretraining.run(trainingBudget(plan)),
+                done -> Figures.text(
+                        "%s tokens, loss %.3f, %s tokens/s, MFU %.1f %%",
+                        Figures.count(done.tokens()), done.loss(), Figures.count(done.tokensPerSecond()),
+                        100 * done.mfu()));
+        stage(
+                Stage.EXPORT,
+                Written.class,
+                () -> export(pretraining),
+                done -> "model/ (Hugging Face), model-Q8_0.gguf");
+        Measured measured = stage(
+                Stage.MEASURE,
+                Measured.class,
+                () -> measure(recipe, tokenizer, heldOut, prompts),
+                done -> Figures.text(
+                        "%.3f bits/byte; xz -9 %.3f alone, %.3f packed",
+                        done.heldOut().bitsPerByte(), done.yardstick().xzAlone(), done.yardstick().xzPacked()));
+        Results[] results = new Results[1];
+        stage(
+                Stage.REPORT,
+                Written.class,
+                () -> {
+                    results[0] = results(plan, tokens, trained, measured);
+                    picture.results(results[0]);
+                    Report.write(directory, picture, results[0]);
+                    return new Written("report.html");
+                },
+                done -> "report.html, report.md");
+        if (results[0] == null) {
+            results[0] = results(plan, tokens, trained, measured);
+            picture.results(results[0]);
+        }
+        return results[0];
+    }
+
+    /** What makes a stage's result. */
+    @FunctionalInterface
+    private interface Work<T> {
+        T run() throws IOException;
+    }
+
+    private <T> T stage(
+            Stage stage, Class<T> type, Work<T> work, java.util.function.Function<T, String> summary)
+            throws IOException {
+        Optional<RunDirectory.Done<T>> before = directory.done(stage, type);
+        if (before.isPresent()) {
+            RunDirectory.Done<T> done = before.get();
+            if (stageSeconds.stream().noneMatch(known -> known.stage().equals(stage.title()))) {
+                account(stage, done.seconds(), done.summary(), true);
+            }
+            return done.result();
+        }
+        picture.begins(stage);
+        listener.begins(stage);
+        long began = System.nanoTime();
+        T result = work.run();
+        double seconds = (System.nanoTime() - began) / 1e9;
+        if (stage == Stage.PRETRAIN) { // with what legs before a kill took
+            seconds = Math.max(seconds, ((Pretraining.Result) result).seconds());
+        }
+        String text = summary.apply(result);
+        directory.stamp(stage, seconds, text, result);
+        account(stage, seconds, text, false);
+        return result;
+    }
+
+    private void account(Stage stage, double seconds, String text, boolean earlier) {
+        spent += seconds;
+        stageSeconds.add(new Results.StageSeconds(stage.title(), seconds));
+        picture.done(stage, seconds, text, earlier);
+        listener.done(stage, seconds, text, earlier);
+    }
+
+    private void tell(Stage stage, double fraction, String text) {
+        picture.progress(stage, fraction, text);
+        listener.progress(stage, fraction, text);
+    }
+
+    private void pretrainProgress(double fraction, String text) {
+        tell(Stage.PRETRAIN, fraction, text);
+    }
+
+    private boolean isJava() {
+        return request.corpus().path().endsWith("src.zip");
+    }
+
+    private String describe(Plan plan) {
+        return Figures.text(
+                "%s parameters, %s tokens, %s tokens/s expected",
+                Figures.count(plan.parameters()), Figures.count(plan.trainingTokens()),
+                Figures.count(plan.tokensPerSecond()));
+    }
+
+    private Plan measureAndPlan() throws IOException {
+        long began = System.nanoTime();
+        double wanted = Planner.measuringSeconds(request.seconds());
+        tell(Stage.PLAN, 0, "training on random tokens");
+        MachineSpeed speed = MachineSpeed.measure(kernels, directory.path("measuring"), wanted);
+        double planning = (System.nanoTime() - began) / 1e9;
+        return Planner.plan(
+                speed,
+                request.seconds(),
+                planning,
+                request.corpus().textBytes(),
+                (long) (MEMORY_SHARE * MemorySize.available()));
+    }
+
+    private Cleaned clean() throws IOException {
+        Corpus corpus = request.corpus();
+        long needed = corpus.textBytes();
+        if (directory.usableBytes() < needed) {
+            throw new ConfigurationException(
+                    "--out",
+                    directory.root(),
+                    "its disk has " + Figures.count(directory.usableBytes()) + "B left, and " + Figures.count(needed)
+                            + "B are needed");
+        }
+        List<tools.jackson.databind.JsonNode> stages = new ArrayList<>();
+        JsonMapper.shared().readTree(DOCUMENTS_RECIPE).forEach(stages::add);
+        dev.puna.data.pipeline.Recipe recipe = new dev.puna.data.pipeline.Recipe(
+                "speedrun",
+                directory.root(),
+                corpus.source(),
+                corpus.inputs(),
+                512L << 20,
+                stages,
+                corpus.source().name() + " " + DOCUMENTS_RECIPE + " " + corpus.inputs());
+        PipelineReport report = new Pipeline(
+                        recipe,
+                        directory.path("data"),
+                        request.threads(),
+                        (pass, part, passes, done, total, documents) -> tell(
+                                Stage.CLEAN,
+                                (part - 1 + (total > 0 ? Math.min(1.0, (double) done / total) : 0)) / (passes + 1),
+                                Figures.text("%s, %s documents", pass, Figures.count(documents))))
+                .run();
+        if (report.documents() == 0) {
+            throw new ConfigurationException(
+                    "--corpus", corpus.path(), "no document came through cleaning: " + report.skipped());
+        }
+        return new Cleaned(
+                report.outputs().stream().map(Path::toString).toList(), funnel(report));
+    }
+
+    private static List<Picture.FunnelStep> funnel(PipelineReport report) {
+        List<Picture.FunnelStep> funnel = new ArrayList<>();
+        long skipped = report.skipped().values().stream().mapToLong(Long::longValue).sum();
+        if (skipped > 0) {
+            funnel.add(new Picture.FunnelStep("found", report.documents() + skipped, report.chars(), Map.of()));
+        }
+        funnel.add(new Picture.FunnelStep(
+                "source's rules", report.documents(), report.chars(), new TreeMap<>(report.skipped())));
+        for (FilterCounters stage : report.stages()) {
+            funnel.add(new Picture.FunnelStep(stage.name(), stage.out(), stage.charsOut(), stage.dropped()));
+        }
+        return funnel;
+    }
+
+    private HeldOut side(boolean heldOut) {
+        return new HeldOut(new JsonlSource("corpus"), Planner.HELD_OUT_SHARE, heldOut);
+    }
+
+    /** Held-out documents in an order of their own (by the hash of their ids), as many as {@code most} bytes hold. */
+    private List<byte[]> heldOut(Cleaned cleaned, long most) throws IOException {
+        List<Document> all = new ArrayList<>();
+        for (Path file : cleaned.paths()) {
+            side(true).read(Split.whole(file), all::add, new ReadReport());
+        }
+        all.sort(Comparator.comparingDouble((Document d) -> HeldOut.place(d.id())).thenComparing(Document::id));
+        List<byte[]> texts = new ArrayList<>();
+        long bytes = 0;
+        for (Document document : all) {
+            byte[] text = document.text().getBytes(StandardCharsets.UTF_8);
+            if (texts.isEmpty() || bytes + text.length <= most) {
+                texts.add(text);
+                bytes += text.length;
+            }
+        }
+        if (texts.isEmpty()) {
+            throw new ConfigurationException(
+                    "--corpus",
+                    request.corpus().path(),
+                    "has too few documents: none of them is held out for the measure; there should be some hundreds");
+        }
+        return texts;
+    }
+
+    private Written tokenizer(Plan plan, Cleaned cleaned) throws IOException {
+        Path text = directory.path("tokenizer/sample.txt");
+        Files.createDirectories(directory.path("tokenizer"));
+        double share = Math.min(1, (double) TOKENIZER_BYTES / Math.max(1, request.corpus().textBytes()));
+        try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(text), 1 << 20)) {
+            for (Path file : cleaned.paths()) {
+                side(false).read(
+                        Split.whole(file),
+                        document -> {
+                            if (HeldOut.place("tokenizer " + document.id()) < share) {
+                                out.write(document.text().getBytes(StandardCharsets.UTF_8));
+                                out.write('\n');
+                            }
+                        },
+                        new ReadReport());
+            }
+        }
+        tell(Stage.TOKENIZER, 0.4, "counting words");
+        ByteLevelTraining training = ByteLevelTraining.llama3(plan.shape().vocabularySize());
+        WordCounts words = CorpusCounter.count(List.of(text), training.splitter(), team);
+        tell(Stage.TOKENIZER, 0.6, Figures.count(words.size()) + " different words, merging");
+        ByteLevelVocabulary vocabulary = training.train(words);
+        if (vocabulary.size() < plan.shape().vocabularySize()) {
+            throw new ConfigurationException(
+                    "--corpus",
+                    request.corpus().path(),
+                    "has too little text for a vocabulary of " + plan.shape().vocabularySize() + " pieces (only "
+                            + vocabulary.size() + " came of it)");
+        }
+        vocabulary.writeHuggingFace(directory.path("tokenizer"));
+        Files.delete(text);
+        return new Written("tokenizer");
+    }
+
+    private Tokenized tokenize(Tokenizer tokenizer, Cleaned cleaned) throws IOException {
+        Files.createDirectories(directory.path("tokens"));
+        TokenizeStage stage = new TokenizeStage(tokenizer, EncodeOptions.DOCUMENT, request.threads());
+        TokenizeStage.Result heldOut = stage.run(
+                side(true), cleaned.paths(), directory.path("tokens/held-out"), new ReadReport(), (d, t) -> {});
+        TokenizeStage.Result training = stage.run(
+                side(false),
+                cleaned.paths(),
+                directory.path("tokens/training"),
+                new ReadReport(),
+                (documents, tokens) -> tell(
+                        Stage.TOKENS,
+                        Math.min(
+                                1,
+                                (double) documents / cleaned.funnel().getLast().documents()),
+                        Figures.count(tokens) + " tokens"));
+        return new Tokenized(training.tokens(), training.utf8Bytes(), heldOut.tokens(), heldOut.utf8Bytes());
+    }
+
+    private RunRecipe recipe(Plan plan, Tokenized tokens) {
+        return new RunRecipe(
+                plan.shape().config(),
+                plan.shape().contextLength(),
+                "speedrun",
+                directory.path("pretrain"),
+                directory.path("tokens/training"),
+                List.of(directory.path("tokens/held-out")),
+                tokens.bytesPerToken(),
+                directory.path("tokenizer").toString(),
+                plan.sequences(),
+                plan.microSequences(),
+                plan.lr(),
+                plan.warmupSteps(),
+                0,
+                1);
+    }
+
+    /** What is left of the whole when data, tokenizer and what comes after training are taken off. */
+    private double trainingBudget(Plan plan) {
+        double after = 3 + 0.04 * request.seconds();
+        return Math.max(0.3 * plan.trainingSeconds(), request.seconds() - spent - after);
+    }
+
+    /** Steps that the trainer's log has from an earlier start. */
+    private List<StepReport> logged() throws IOException {
+        Path file = directory.path("pretrain/metrics.jsonl");
+        List<StepReport> steps = new ArrayList<>();
+        if (Files.exists(file)) {
+            for (String line : Files.readAllLines(file)) {
+                try {
+                    steps.add(JsonMapper.shared().readValue(line, StepReport.class));
+                } catch (JacksonException cut) {
+                    break; // the line that a killed run was writing
+                }
+            }
+        }
+        return steps;
+    }
+
+    private Written export(Pretraining pretraining) throws IOException {
+        Path checkpoint = pretraining
+                .checkpoint()
+                .orElseThrow(() -> new IllegalStateException("training left no checkpoint"));
+        try (LlamaCheckpoint source = LlamaCheckpoint.open(checkpoint)) {
+            Conversion.convert(
+                    source, model(), ConversionTarget.HuggingFace.usual(), kernels, ConversionListener.NONE);
+            tell(Stage.EXPORT, 0.5, "model/");
+        }
+        try (LlamaCheckpoint source = LlamaCheckpoint.open(model())) {
+            Conversion.convert(
+                    source,
+                    directory.path("model-Q8_0.gguf"),
+                    new ConversionTarget.GgufFile(
+                            new ConversionTarget.Weights.Quantized(Quantization.of("Q8_0"))),
+                    kernels,
+                    ConversionListener.NONE);
+        }
+        return new Written("model");
+    }
+
+    private Measured measure(
+            RunRecipe recipe, Tokenizer tokenizer, List<byte[]> texts, List<String> prompts) throws IOException {
+        tell(Stage.MEASURE, 0, "xz -9 and zstd -19 of the same files");
+        Yardstick yardstick = Yardstick.measure(texts);
+        Recipe written = Recipe.read(directory.path("recipe.yaml"), List.of());
+        HeldOutMeasure heldOut;
+        try (Trainer trainer = Trainer.resume(written, kernels, Optional.empty())) {
+            heldOut = HeldOutMeasure.of(
+                    trainer.parameters(),
+                    tokenizer,
+                    kernels,
+                    written.computePrecision(),
+                    texts,
+                    recipe.microSequences() * recipe.sequenceLength(),
+                    share -> tell(Stage.MEASURE, 0.3 + 0.6 * share, texts.size() + " held-out files"));
+        }
+        try (Llama llama = Llama.load(model(), LlamaOptions.defaults().withThreads(request.threads()))) {
+            return new Measured(heldOut, yardstick, Samples.of(llama, prompts, SAMPLE_TOKENS));
+        }
+    }
+
+    private Results results(Plan plan, Tokenized tokens, Pretraining.Result trained, Measured measured) {
+        return new Results(
+                plan,
+                spent,
+                stageSeconds,
+                trained,
+                measured.heldOut(),
+                measured.yardstick(),
+                tokens.trainingBytes(),
+                tokens.trainingTokens(),
+                MemorySize.peakOfProcess(),
+                measured.samples());
+    }
+
+    @Override
+    public void close() throws IOException {
+        SpeedrunPage opened = page;
+        if (opened != null) {
+            opened.close();
+        }
+        kernels.close();
+        team.close();
+        directory.close();
+    }
+
+    /** Writes a text file as a whole. */
+    static void write(Path file, String text) throws IOException {
+        AtomicFile.write(file, text.getBytes(StandardCharsets.UTF_8));
+    }
+}
