@@ -2,15 +2,6 @@ package dev.puna.speedrun;
 
 import dev.puna.data.Compression;
 import dev.puna.data.ReadReport;
-import dev.puna.data.source.ArxivSource;
-import dev.puna.data.source.BooksSource;
-import dev.puna.data.source.DocumentSource;
-import dev.puna.data.source.Fidelity;
-import dev.puna.data.source.GitHubSource;
-import dev.puna.data.source.JsonlSource;
-import dev.puna.data.source.Licences;
-import dev.puna.data.source.StackExchangeSource;
-import dev.puna.data.source.WikipediaSource;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -31,20 +22,23 @@ import java.util.zip.ZipFile;
  *
  * @param path the file or folder
  * @param kind what it was found to be, for people: {@code "source code"}
- * @param source that reads it
+ * @param source that reads it, as a recipe of {@code puna data prepare} writes it, {@code kind} and settings
  * @param inputs files and folders, in the order in which they count
  * @param textBytes about how much text there is before cleaning
  */
-public record Corpus(Path path, String kind, DocumentSource source, List<Path> inputs, long textBytes) {
+public record Corpus(Path path, String kind, String source, List<Path> inputs, long textBytes) {
     /** Text that such dumps hold, for each byte of the compressed file. */
     private static final double BZIP2_RATIO = 4;
 
     private static final double MARKUP_SHARE = 0.5;
 
-    /** Endings of programs, of the ones that {@link GitHubSource} takes the usual. */
+    /** Endings of programs, of the ones that the source of programs takes the usual. */
     private static final Set<String> PROGRAMS = Set.of(
             "java", "c", "h", "cc", "cpp", "hpp", "cs", "go", "rs", "py", "js", "ts", "tsx", "rb", "php", "scala", "sh",
             "sql", "swift", "lua", "pl", "hs", "jl", "m", "f90", "asm");
+
+    /** Every licence: a model that stays with its owner may learn from what the owner may read. */
+    private static final String CODE = "github, licences: any";
 
     public Corpus {
         inputs = List.copyOf(inputs);
@@ -93,7 +87,7 @@ public record Corpus(Path path, String kind, DocumentSource source, List<Path> i
             return new Corpus(
                     file,
                     "a StackExchange dump",
-                    new StackExchangeSource(),
+                    "stackexchange",
                     List.of(file),
                     (long) (size * BZIP2_RATIO));
         }
@@ -102,27 +96,27 @@ public record Corpus(Path path, String kind, DocumentSource source, List<Path> i
         long text = compressed ? (long) (size * BZIP2_RATIO) : size;
         if (head.contains("<mediawiki")) {
             return new Corpus(
-                    file, "a Wikipedia dump", new WikipediaSource(), List.of(file), (long) (text * MARKUP_SHARE));
+                    file, "a Wikipedia dump", "wikipedia", List.of(file), (long) (text * MARKUP_SHARE));
         }
         if (head.contains("<posts>")) {
             return new Corpus(
                     file,
                     "a StackExchange dump",
-                    new StackExchangeSource(),
+                    "stackexchange",
                     List.of(file),
                     (long) (text * MARKUP_SHARE));
         }
         if (isTar(file) || (name.endsWith(".tex") && !compressed)) {
             return new Corpus(
-                    file, "LaTeX as arXiv ships it", new ArxivSource(Fidelity.PAPER), List.of(file), text);
+                    file, "LaTeX as arXiv ships it", "arxiv", List.of(file), text);
         }
         if (head.stripLeading().startsWith("{") && (name.contains(".jsonl") || name.contains(".json"))) {
-            return new Corpus(file, "documents as JSON lines", new JsonlSource("corpus"), List.of(file), text);
+            return new Corpus(file, "documents as JSON lines", "jsonl", List.of(file), text);
         }
         if (head.indexOf('\0') >= 0 || head.isEmpty()) {
             throw unknown(file, head.isEmpty() ? "is empty" : "is a binary file of no kind that is known here");
         }
-        return new Corpus(file, "plain text", new BooksSource(), List.of(file), text);
+        return new Corpus(file, "plain text", "books", List.of(file), text);
     }
 
     private static Corpus ofFolder(Path folder) throws IOException {
@@ -162,7 +156,7 @@ public record Corpus(Path path, String kind, DocumentSource source, List<Path> i
             long text = 0;
             for (Path dump : dumps) {
                 Corpus corpus = ofFile(dump);
-                if (corpus.source.name().equals(first.source.name())) {
+                if (corpus.source.equals(first.source)) {
                     same.add(dump);
                     text += corpus.textBytes;
                 }
@@ -174,13 +168,13 @@ public record Corpus(Path path, String kind, DocumentSource source, List<Path> i
             }
         }
         if (programs >= texts && programs >= latex && programs > 0) {
-            return new Corpus(folder, "source code", codeSource(), List.of(folder), programs);
+            return new Corpus(folder, "source code", CODE, List.of(folder), programs);
         }
         if (latex > texts) {
-            return new Corpus(folder, "a paper in LaTeX", new ArxivSource(Fidelity.PAPER), List.of(folder), latex);
+            return new Corpus(folder, "a paper in LaTeX", "arxiv", List.of(folder), latex);
         }
         if (texts > 0) {
-            return new Corpus(folder, "plain text", new BooksSource(), List.of(folder), texts);
+            return new Corpus(folder, "plain text", "books", List.of(folder), texts);
         }
         throw unknown(folder, "has " + files.size() + " files, and none of a kind that is known here");
     }
@@ -201,12 +195,7 @@ public record Corpus(Path path, String kind, DocumentSource source, List<Path> i
         if (text == 0) {
             throw unknown(zip, "has no source code in it");
         }
-        return new Corpus(zip, kind, codeSource(), List.of(zip), text);
-    }
-
-    /** Every licence: a model that stays with its owner may learn from what the owner may read. */
-    private static DocumentSource codeSource() {
-        return new GitHubSource(GitHubSource.Rules.standard(Licences.any()), Fidelity.PAPER);
+        return new Corpus(zip, kind, CODE, List.of(zip), text);
     }
 
     private static ConfigurationException unknown(Path path, String found) {

@@ -18,8 +18,8 @@ final class Picture {
     /** A stage on the page. */
     record StageState(String name, String description, String state, double seconds, String text, double fraction) {}
 
-    /** A bar of the data funnel: documents and characters that are left after a step, and why others went. */
-    record FunnelStep(String name, long documents, long characters, Map<String, Long> gone) {}
+    /** A bar of the data funnel: documents and bytes of text that are left after a step, and why others went. */
+    record FunnelStep(String name, long documents, long bytes, Map<String, Long> gone) {}
 
     /** A step of training, as the curves need it. */
     record Point(long step, double loss, double tokensPerSecond, double lr, double bitsPerByte) {}

@@ -21,16 +21,17 @@ import java.util.Optional;
  * </ul>
  */
 final class Planner {
-    /** Of what {@code --minutes} allows, the part in which held-out text is measured, by a rule of thumb. */
-    private static final double MEASURED_BYTES_PER_SECOND = 6000;
+    /** The part of the whole in which held-out text is measured. */
+    static final double MEASURE_SHARE = 0.05;
 
     /** Cleaning, tokenizer, shards: seconds for each byte of raw text and thread. */
     private static final double DATA_BYTES_PER_SECOND = 12e6;
 
-    /** JVM, export, report, opening and closing. */
-    private static final double FIXED_SECONDS = 6;
+    /** Compressors, export, completions, report. */
+    private static final double CLOSING_SECONDS = 5;
 
-    static final double HELD_OUT_SHARE = 0.02;
+    /** A document in this many is held out. */
+    static final int HELD_OUT_ONE_IN = 50;
 
     /** What is left of raw text after cleaning, by experience. */
     private static final double KEPT_SHARE = 0.82;
@@ -40,6 +41,16 @@ final class Planner {
     /** Seconds to measure the machine's speed in. */
     static double measuringSeconds(double seconds) {
         return Math.clamp(0.05 * seconds, 4, 28);
+    }
+
+    /** Seconds to keep for what comes after training. */
+    static double afterTraining(double seconds) {
+        return CLOSING_SECONDS + MEASURE_SHARE * seconds;
+    }
+
+    /** A token of text goes through the model twice, for overlapping windows, at a third of what training it takes. */
+    static double measuredBytes(double seconds, double tokensPerSecond, double bytesPerToken) {
+        return MEASURE_SHARE * seconds * 1.5 * tokensPerSecond * bytesPerToken;
     }
 
     /**
@@ -53,7 +64,7 @@ final class Planner {
      */
     static Plan plan(MachineSpeed speed, double seconds, double planning, long rawBytes, long memory) {
         double bytes = rawBytes * KEPT_SHARE;
-        double other = planning + rawBytes / DATA_BYTES_PER_SECOND + FIXED_SECONDS + 0.04 * seconds;
+        double other = planning + rawBytes / DATA_BYTES_PER_SECOND + afterTraining(seconds);
         double training = seconds - other;
         if (training < 0.2 * seconds) {
             throw new ConfigurationException(
@@ -102,13 +113,13 @@ final class Planner {
                 sequences,
                 micro,
                 0.004 * Math.sqrt(256.0 / shape.width()),
-                Math.clamp(steps / 50, 10, 500),
+                Math.clamp(steps / 50, 2, 500),
                 speed,
                 rate,
                 training,
                 tokens,
                 bytes / bytesPerToken,
-                (long) (MEASURED_BYTES_PER_SECOND * seconds),
+                (long) measuredBytes(seconds, rate, bytesPerToken),
                 other,
                 expected,
                 ParameterStore.byteSize(shape.config())

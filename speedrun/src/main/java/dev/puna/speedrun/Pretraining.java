@@ -61,12 +61,19 @@ public final class Pretraining {
             double mfu,
             double seconds) {}
 
+    /** Told what the model writes by now. */
+    @FunctionalInterface
+    interface SampleListener {
+        void wrote(long step, String prompt, String text);
+    }
+
     private final RunDirectory directory;
     private final RunRecipe recipe;
     private final Plan plan;
     private final Kernels kernels;
-    private final Picture picture;
+    private final SampleListener samples;
     private final String prompt;
+    private final Picture picture;
     private final BiConsumer<Double, String> progress;
 
     /** @param prompt what the model continues after each leg, so that one sees it learn */
@@ -75,15 +82,17 @@ public final class Pretraining {
             RunRecipe recipe,
             Plan plan,
             Kernels kernels,
-            Picture picture,
+            SampleListener samples,
             String prompt,
+            Picture picture,
             BiConsumer<Double, String> progress) {
         this.directory = directory;
         this.recipe = recipe;
         this.plan = plan;
         this.kernels = kernels;
-        this.picture = picture;
+        this.samples = samples;
         this.prompt = prompt;
+        this.picture = picture;
         this.progress = progress;
     }
 
@@ -101,6 +110,9 @@ public final class Pretraining {
                 break;
             }
             long steps = Math.max(2, Math.round(Math.min(left, legSeconds) * rate));
+            if (at.step() == 0) {
+                steps = Math.max(steps, recipe.warmupSteps()); // it must not end before the rate is reached
+            }
             long began = System.nanoTime();
             leg(recipe.until(at.step() + steps, 0), at, budget);
             sample(at.step() + steps);
@@ -191,7 +203,7 @@ public final class Pretraining {
                                     .withMaxTokens(48)
                                     .withSampling(Sampling.DEFAULT.withSeed(1)))
                     .text();
-            picture.sample(step, prompt, text);
+            samples.wrote(step, prompt, text);
         }
     }
 

@@ -20,8 +20,8 @@ final class Report {
         Yardstick yardstick = results.yardstick();
         line(text, "# A LLaMA in %s minutes", trim(all.minutes()));
         line(text, "");
-        line(text, "Corpus: %s. Held out by a hash of the path: %.0f %% of the documents.", all.corpus(),
-                100 * Planner.HELD_OUT_SHARE);
+        line(text, "Corpus: %s. Held out by a hash of the path: one document in %d.", all.corpus(),
+                Planner.HELD_OUT_ONE_IN);
         line(text, "");
         line(text, "| bits per byte of %,d held-out files, %,d bytes | each file alone | all packed |", measure.texts(),
                 measure.bytes());
@@ -61,14 +61,14 @@ final class Report {
         }
         line(text, "| all | %.1f | data and tokenizer %.1f %% |", results.seconds(), 100 * results.dataShare());
         line(text, "");
-        line(text, "| data | documents | characters | gone |");
+        line(text, "| data | documents | bytes | gone |");
         line(text, "|---|---|---|---|");
         for (Picture.FunnelStep step : all.funnel()) {
             StringBuilder gone = new StringBuilder();
             for (Map.Entry<String, Long> entry : step.gone().entrySet()) {
                 gone.append(gone.isEmpty() ? "" : ", ").append(entry.getValue()).append(' ').append(entry.getKey());
             }
-            line(text, "| %s | %,d | %,d | %s |", step.name(), step.documents(), step.characters(), gone);
+            line(text, "| %s | %,d | %,d | %s |", step.name(), step.documents(), step.bytes(), gone);
         }
         line(text, "");
         line(text, "## What it writes");

@@ -58,7 +58,7 @@ record RunRecipe(
                 sequences,
                 microSequences,
                 lr,
-                Math.min(warmupSteps, newSteps),
+                warmupSteps,
                 newDecaySteps,
                 newSteps);
     }
@@ -100,7 +100,7 @@ record RunRecipe(
                 text,
                 "  validation: [%s]",
                 String.join(", ", validation.stream().map(RunRecipe::quoted).toList()));
-        line(text, "  validationSequences: 64");
+        line(text, "  validationSequences: 32");
         line(text, "  sequenceLength: %d", sequenceLength);
         line(text, "  documents: ignored");
         line(text, "  bytesPerToken: %s", bytesPerToken);

@@ -2,9 +2,10 @@ package dev.puna.speedrun;
 
 import dev.puna.data.Document;
 import dev.puna.data.ReadReport;
-import dev.puna.data.filter.FilterCounters;
 import dev.puna.data.pipeline.Pipeline;
 import dev.puna.data.pipeline.PipelineReport;
+import dev.puna.data.pipeline.StageCount;
+import dev.puna.data.pipeline.VocabularyTraining;
 import dev.puna.data.shard.TokenizeStage;
 import dev.puna.data.source.JsonlSource;
 import dev.puna.data.source.Split;
@@ -22,16 +23,10 @@ import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.ThreadTeam;
 import dev.puna.tokenizer.EncodeOptions;
 import dev.puna.tokenizer.Tokenizer;
-import dev.puna.tokenizer.train.ByteLevelTraining;
-import dev.puna.tokenizer.train.ByteLevelVocabulary;
-import dev.puna.tokenizer.train.CorpusCounter;
-import dev.puna.tokenizer.train.WordCounts;
 import dev.puna.training.Recipe;
 import dev.puna.training.StepReport;
 import dev.puna.training.Trainer;
-import java.io.BufferedOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,11 +48,6 @@ import tools.jackson.databind.json.JsonMapper;
  * {@code report.html}, {@code report.md}, {@code stamps/}.
  */
 public final class Speedrun implements AutoCloseable {
-    private static final String DOCUMENTS_RECIPE = "[{\"kind\":\"minhash\"}]";
-
-    /** Text that the tokenizer is trained on, at most: more changes few pieces. */
-    private static final long TOKENIZER_BYTES = 50L << 20;
-
     /** Off-heap memory that training may take of what is there. */
     private static final double MEMORY_SHARE = 0.5;
 
@@ -74,9 +64,13 @@ public final class Speedrun implements AutoCloseable {
     private double spent;
 
     /** What cleaning left. */
-    record Cleaned(List<String> files, List<Picture.FunnelStep> funnel) {
-        List<Path> paths() {
-            return files.stream().map(Path::of).toList();
+    record Cleaned(List<String> training, List<String> heldOut, List<Picture.FunnelStep> funnel) {
+        List<Path> trainingFiles() {
+            return training.stream().map(Path::of).toList();
+        }
+
+        List<Path> heldOutFiles() {
+            return heldOut.stream().map(Path::of).toList();
         }
     }
 
@@ -156,9 +150,9 @@ public final class Speedrun implements AutoCloseable {
                     Picture.FunnelStep first = done.funnel().getFirst();
                     Picture.FunnelStep last = done.funnel().getLast();
                     return Figures.text(
-                            "%s of %s documents, %s of %s characters",
+                            "%s of %s documents, %sB of %sB",
                             Figures.count(last.documents()), Figures.count(first.documents()),
-                            Figures.count(last.characters()), Figures.count(first.characters()));
+                            Figures.count(last.bytes()), Figures.count(first.bytes()));
                 });
         picture.funnel(cleaned.funnel());
         stage(
@@ -175,11 +169,11 @@ public final class Speedrun implements AutoCloseable {
                         "%s to learn from, %s held out, %.2f bytes each",
                         Figures.count(done.trainingTokens()), Figures.count(done.heldOutTokens()),
                         done.bytesPerToken()));
-        List<byte[]> heldOut = heldOut(cleaned, plan.measuredBytes());
+        List<byte[]> heldOut = heldOut(cleaned);
         List<String> prompts = Samples.prompts(isJava(), heldOut);
         RunRecipe recipe = recipe(plan, tokens);
         Pretraining pretraining = new Pretraining(
-                directory, recipe, plan, kernels, picture, prompts.getFirst(), this::pretrainProgress);
+                directory, recipe, plan, kernels, this::sampled, prompts.getFirst(), picture, this::pretrainProgress);
         picture.steps(logged());
         Pretraining.Result trained = stage(
                 Stage.PRETRAIN,
@@ -197,7 +191,8 @@ public final class Speedrun implements AutoCloseable {
         Measured measured = stage(
                 Stage.MEASURE,
                 Measured.class,
-                () -> measure(recipe, tokenizer, heldOut, prompts),
+                () -> measure(
+                        recipe, tokenizer, first(heldOut, measuredBytes(trained, tokens.bytesPerToken())), prompts),
                 done -> Figures.text(
                         "%.3f bits/byte; xz -9 %.3f alone, %.3f packed",
                         done.heldOut().bitsPerByte(), done.yardstick().xzAlone(), done.yardstick().xzPacked()));
@@ -301,16 +296,14 @@ public final class Speedrun implements AutoCloseable {
                     "its disk has " + Figures.count(directory.usableBytes()) + "B left, and " + Figures.count(needed)
                             + "B are needed");
         }
-        List<tools.jackson.databind.JsonNode> stages = new ArrayList<>();
-        JsonMapper.shared().readTree(DOCUMENTS_RECIPE).forEach(stages::add);
-        dev.puna.data.pipeline.Recipe recipe = new dev.puna.data.pipeline.Recipe(
-                "speedrun",
-                directory.root(),
-                corpus.source(),
-                corpus.inputs(),
-                512L << 20,
-                stages,
-                corpus.source().name() + " " + DOCUMENTS_RECIPE + " " + corpus.inputs());
+        String yaml = Figures.text(
+                "# Half a minute of two cores for 200 MB of text.%nname: speedrun%nsource: {kind: %s}%n"
+                        + "stages: [{kind: minhash}]%nheld_out: {one_in: %d, by: id}%n",
+                corpus.source(), Planner.HELD_OUT_ONE_IN);
+        Files.createDirectories(directory.path("data"));
+        write(directory.path("data/recipe.yaml"), yaml);
+        dev.puna.data.pipeline.Recipe recipe =
+                dev.puna.data.pipeline.Recipe.read(directory.path("data/recipe.yaml"), corpus.inputs());
         PipelineReport report = new Pipeline(
                         recipe,
                         directory.path("data"),
@@ -325,102 +318,109 @@ public final class Speedrun implements AutoCloseable {
                     "--corpus", corpus.path(), "no document came through cleaning: " + report.skipped());
         }
         return new Cleaned(
-                report.outputs().stream().map(Path::toString).toList(), funnel(report));
+                report.outputs().stream().map(Path::toString).toList(),
+                report.heldOut().stream().map(Path::toString).toList(),
+                funnel(report));
     }
 
     private static List<Picture.FunnelStep> funnel(PipelineReport report) {
         List<Picture.FunnelStep> funnel = new ArrayList<>();
         long skipped = report.skipped().values().stream().mapToLong(Long::longValue).sum();
         if (skipped > 0) {
-            funnel.add(new Picture.FunnelStep("found", report.documents() + skipped, report.chars(), Map.of()));
+            funnel.add(new Picture.FunnelStep("found", report.documents() + skipped, report.textBytes(), Map.of()));
         }
         funnel.add(new Picture.FunnelStep(
-                "source's rules", report.documents(), report.chars(), new TreeMap<>(report.skipped())));
-        for (FilterCounters stage : report.stages()) {
-            funnel.add(new Picture.FunnelStep(stage.name(), stage.out(), stage.charsOut(), stage.dropped()));
+                "source's rules", report.documents(), report.textBytes(), new TreeMap<>(report.skipped())));
+        for (StageCount stage : report.stages()) {
+            funnel.add(new Picture.FunnelStep(stage.name(), stage.out(), stage.bytesOut(), stage.dropped()));
         }
         return funnel;
     }
 
-    private HeldOut side(boolean heldOut) {
-        return new HeldOut(new JsonlSource("corpus"), Planner.HELD_OUT_SHARE, heldOut);
-    }
-
-    /** Held-out documents in an order of their own (by the hash of their ids), as many as {@code most} bytes hold. */
-    private List<byte[]> heldOut(Cleaned cleaned, long most) throws IOException {
+    /** Held-out documents in an order of their own: by a hash of their ids. */
+    private List<byte[]> heldOut(Cleaned cleaned) throws IOException {
         List<Document> all = new ArrayList<>();
-        for (Path file : cleaned.paths()) {
-            side(true).read(Split.whole(file), all::add, new ReadReport());
+        for (Path file : cleaned.heldOutFiles()) {
+            new JsonlSource("corpus").read(Split.whole(file), all::add, new ReadReport());
         }
-        all.sort(Comparator.comparingDouble((Document d) -> HeldOut.place(d.id())).thenComparing(Document::id));
-        List<byte[]> texts = new ArrayList<>();
-        long bytes = 0;
-        for (Document document : all) {
-            byte[] text = document.text().getBytes(StandardCharsets.UTF_8);
-            if (texts.isEmpty() || bytes + text.length <= most) {
-                texts.add(text);
-                bytes += text.length;
-            }
-        }
-        if (texts.isEmpty()) {
+        if (all.isEmpty()) {
             throw new ConfigurationException(
                     "--corpus",
                     request.corpus().path(),
                     "has too few documents: none of them is held out for the measure; there should be some hundreds");
         }
-        return texts;
+        all.sort(Comparator.comparingInt((Document d) -> Integer.reverse(d.id().hashCode() * 0x9E3779B9))
+                .thenComparing(Document::id));
+        return all.stream()
+                .map(document -> document.text().getBytes(StandardCharsets.UTF_8))
+                .toList();
+    }
+
+    /** Texts from the first on, as many as {@code most} bytes hold and at least one; larger ones are passed over. */
+    private static List<byte[]> first(List<byte[]> texts, long most) {
+        List<byte[]> first = new ArrayList<>();
+        long bytes = 0;
+        for (byte[] text : texts) {
+            if (first.isEmpty() || bytes + text.length <= most) {
+                first.add(text);
+                bytes += text.length;
+            }
+        }
+        return first;
+    }
+
+    /** Bytes whose measure takes {@link Planner#MEASURE_SHARE} of the whole at the speed that training had. */
+    private long measuredBytes(Pretraining.Result trained, double bytesPerToken) {
+        return (long) (Planner.measuredBytes(request.seconds(), trained.tokensPerSecond(), bytesPerToken));
+    }
+
+    private void sampled(long step, String prompt, String text) {
+        picture.sample(step, prompt, text);
+        String line = (prompt + text).strip().replaceAll("\\s+", " ");
+        listener.note(Figures.text("  step %d: %s", step, line.length() > 60 ? line.substring(0, 60) : line));
     }
 
     private Written tokenizer(Plan plan, Cleaned cleaned) throws IOException {
-        Path text = directory.path("tokenizer/sample.txt");
-        Files.createDirectories(directory.path("tokenizer"));
-        double share = Math.min(1, (double) TOKENIZER_BYTES / Math.max(1, request.corpus().textBytes()));
-        try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(text), 1 << 20)) {
-            for (Path file : cleaned.paths()) {
-                side(false).read(
-                        Split.whole(file),
-                        document -> {
-                            if (HeldOut.place("tokenizer " + document.id()) < share) {
-                                out.write(document.text().getBytes(StandardCharsets.UTF_8));
-                                out.write('\n');
-                            }
-                        },
-                        new ReadReport());
-            }
-        }
-        tell(Stage.TOKENIZER, 0.4, "counting words");
-        ByteLevelTraining training = ByteLevelTraining.llama3(plan.shape().vocabularySize());
-        WordCounts words = CorpusCounter.count(List.of(text), training.splitter(), team);
-        tell(Stage.TOKENIZER, 0.6, Figures.count(words.size()) + " different words, merging");
-        ByteLevelVocabulary vocabulary = training.train(words);
-        if (vocabulary.size() < plan.shape().vocabularySize()) {
+        ReadReport report = new ReadReport();
+        long documents = Math.max(1, cleaned.funnel().getLast().documents());
+        new VocabularyTraining(VocabularyTraining.Kind.BYTE_LEVEL, plan.shape().vocabularySize())
+                .train(
+                        new JsonlSource("corpus"),
+                        cleaned.trainingFiles(),
+                        directory.path("tokenizer"),
+                        request.threads(),
+                        report,
+                        () -> tell(
+                                Stage.TOKENIZER,
+                                Math.min(1, (double) report.documents() / documents),
+                                "counting words, " + Figures.count(report.documents()) + " documents"));
+        int size = Tokenizer.open(directory.path("tokenizer")).vocabularySize();
+        if (size < plan.shape().vocabularySize()) {
             throw new ConfigurationException(
                     "--corpus",
                     request.corpus().path(),
-                    "has too little text for a vocabulary of " + plan.shape().vocabularySize() + " pieces (only "
-                            + vocabulary.size() + " came of it)");
+                    "has too little text for a vocabulary of " + plan.shape().vocabularySize() + " pieces (only " + size
+                            + " came of it)");
         }
-        vocabulary.writeHuggingFace(directory.path("tokenizer"));
-        Files.delete(text);
         return new Written("tokenizer");
     }
 
     private Tokenized tokenize(Tokenizer tokenizer, Cleaned cleaned) throws IOException {
         Files.createDirectories(directory.path("tokens"));
         TokenizeStage stage = new TokenizeStage(tokenizer, EncodeOptions.DOCUMENT, request.threads());
+        JsonlSource source = new JsonlSource("corpus");
         TokenizeStage.Result heldOut = stage.run(
-                side(true), cleaned.paths(), directory.path("tokens/held-out"), new ReadReport(), (d, t) -> {});
+                source, cleaned.heldOutFiles(), directory.path("tokens/held-out"), new ReadReport(), (b, d) -> {});
+        long all = Math.max(1, cleaned.funnel().getLast().documents());
         TokenizeStage.Result training = stage.run(
-                side(false),
-                cleaned.paths(),
+                source,
+                cleaned.trainingFiles(),
                 directory.path("tokens/training"),
                 new ReadReport(),
-                (documents, tokens) -> tell(
+                (bytes, documents) -> tell(
                         Stage.TOKENS,
-                        Math.min(
-                                1,
-                                (double) documents / cleaned.funnel().getLast().documents()),
-                        Figures.count(tokens) + " tokens"));
+                        Math.min(1, (double) documents / all),
+                        Figures.count(documents) + " documents"));
         return new Tokenized(training.tokens(), training.utf8Bytes(), heldOut.tokens(), heldOut.utf8Bytes());
     }
 
@@ -444,7 +444,7 @@ public final class Speedrun implements AutoCloseable {
 
     /** What is left of the whole when data, tokenizer and what comes after training are taken off. */
     private double trainingBudget(Plan plan) {
-        double after = 3 + 0.04 * request.seconds();
+        double after = Planner.afterTraining(request.seconds());
         return Math.max(0.3 * plan.trainingSeconds(), request.seconds() - spent - after);
     }
 

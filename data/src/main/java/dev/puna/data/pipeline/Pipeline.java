@@ -292,12 +292,14 @@ public final class Pipeline {
         private final JsonlWriter writer;
         private final @Nullable JsonlWriter heldOut;
         private final int oneIn;
+        private final boolean byId;
         private long heldOutBytes;
 
         PartOutput(Path target, boolean last, int part) throws IOException {
             Recipe.HeldOut wanted = last ? recipe.heldOut() : null;
             writer = new JsonlWriter(target);
             oneIn = wanted == null ? 0 : wanted.oneIn();
+            byId = wanted != null && wanted.by() == Recipe.HeldOut.By.ID;
             heldOut = wanted == null
                     ? null
                     : new JsonlWriter(out.resolve("held-out").resolve(partName(part) + ".jsonl.zst"));
@@ -308,7 +310,7 @@ public final class Pipeline {
         }
 
         void accept(Document document) throws IOException {
-            if (heldOut != null && Long.remainderUnsigned(hash(document.text()), oneIn) == 0) {
+            if (heldOut != null && Long.remainderUnsigned(hash(byId ? document.id() : document.text()), oneIn) == 0) {
                 heldOut.accept(document);
                 heldOutBytes += document.utf8Length();
             } else {

@@ -45,8 +45,9 @@ import tools.jackson.dataformat.yaml.YAMLMapper;
  * tokens: {train: byte-level, size: 8000, bos: true, eos: true}
  * </pre>
  *
- * Paths are relative to the recipe's folder. {@code held_out} sets documents aside, chosen by a hash of their text;
- * {@code tokens} makes token shards of both parts, with a vocabulary that is trained on the documents
+ * Paths are relative to the recipe's folder. {@code held_out} sets documents aside, chosen by a hash of their text, so
+ * that copies are on one side, or with {@code by: id} of their id (of a program: its path), so that a document stays on
+ * its side when its text changes; {@code tokens} makes token shards of both parts, with a vocabulary that is trained on the documents
  * ({@code train: byte-level} or {@code sentencepiece}) or that there is ({@code tokenizer: FILE}). Both may be left out.
  *
  * @param name of the pipeline
@@ -94,8 +95,23 @@ public record Recipe(
      * Which documents are set aside.
      *
      * @param oneIn one document in this many
+     * @param by what decides
      */
-    public record HeldOut(int oneIn) {
+    public record HeldOut(int oneIn, By by) {
+        /** What of a document decides on which side it is. */
+        public enum By {
+            TEXT,
+            ID;
+
+            private static By of(String name) {
+                return switch (name) {
+                    case "text" -> TEXT;
+                    case "id" -> ID;
+                    default -> throw new ConfigurationException("held_out.by", name, "use text or id");
+                };
+            }
+        }
+
         public HeldOut {
             if (oneIn < 2) {
                 throw new ConfigurationException("held_out.one_in", oneIn, "use at least 2");
@@ -204,7 +220,9 @@ public record Recipe(
                 bytes(root.path("memory").asString("512MB")),
                 stages,
                 root.has("held_out")
-                        ? new HeldOut(root.path("held_out").path("one_in").asInt(0))
+                        ? new HeldOut(
+                                root.path("held_out").path("one_in").asInt(0),
+                                HeldOut.By.of(root.path("held_out").path("by").asString("text")))
                         : null,
                 root.has("tokens") ? tokens(root.path("tokens"), folder) : null,
                 Embedders.NONE,
