@@ -27,8 +27,8 @@ final class SpeedrunVerb extends Verb {
             "PATH",
             "Your own text: a folder or a zip of source code, a Wikipedia or StackExchange dump, LaTeX, plain text, JSON"
                     + " lines. Default: the sources of the JDK that runs this.");
-    private final Value<Double> minutes =
-            options.number("--minutes", "M", "What all of it may take. Default: 10.", SpeedrunRequest.LEAST_MINUTES, 1e5);
+    private final Value<Double> minutes = options.number(
+            "--minutes", "M", "What all of it may take. Default: 10.", SpeedrunRequest.LEAST_MINUTES, 1e5);
     private final Value<String> out =
             options.text("--out", "DIR", "Where everything goes. Default: ./" + DEFAULT_OUT + ".");
     private final Value<Boolean> dryRun =
@@ -131,7 +131,8 @@ final class SpeedrunVerb extends Verb {
                 "speed                %,.0f tokens/s, %.0f GFLOP/s, %.1f %% of the %s peak",
                 plan.tokensPerSecond(),
                 plan.tokensPerSecond() * plan.shape().flopsPerToken() / 1e9,
-                100 * plan.tokensPerSecond()
+                100
+                        * plan.tokensPerSecond()
                         * plan.shape().flopsPerToken()
                         / plan.speed().peakFlops(),
                 plan.speed().peakName());

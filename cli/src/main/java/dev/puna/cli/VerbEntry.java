@@ -14,7 +14,8 @@ record VerbEntry(String words, String summary, Function<Terminal, Verb> maker) {
     static final List<VerbEntry> ALL = List.of(
             new VerbEntry(
                     "doctor", "what this machine is and can do: processor, kernels, peaks, memory", DoctorVerb::new),
-            new VerbEntry("speedrun", "raw text to your own LLaMA in ten minutes, and a page to watch", SpeedrunVerb::new),
+            new VerbEntry(
+                    "speedrun", "raw text to your own LLaMA in ten minutes, and a page to watch", SpeedrunVerb::new),
             new VerbEntry(
                     "data prepare", "raw dumps to documents, vocabulary and shards, by recipe", DataPrepareVerb::new),
             new VerbEntry("data filter", "documents through filters", DataFilterVerb::new),

@@ -85,30 +85,20 @@ public record Corpus(Path path, String kind, String source, List<Path> inputs, l
         }
         if (name.endsWith(".7z")) {
             return new Corpus(
-                    file,
-                    "a StackExchange dump",
-                    "stackexchange",
-                    List.of(file),
-                    (long) (size * BZIP2_RATIO));
+                    file, "a StackExchange dump", "stackexchange", List.of(file), (long) (size * BZIP2_RATIO));
         }
         String head = head(file);
         boolean compressed = !Compression.ofName(file).equals(Compression.NONE);
         long text = compressed ? (long) (size * BZIP2_RATIO) : size;
         if (head.contains("<mediawiki")) {
-            return new Corpus(
-                    file, "a Wikipedia dump", "wikipedia", List.of(file), (long) (text * MARKUP_SHARE));
+            return new Corpus(file, "a Wikipedia dump", "wikipedia", List.of(file), (long) (text * MARKUP_SHARE));
         }
         if (head.contains("<posts>")) {
             return new Corpus(
-                    file,
-                    "a StackExchange dump",
-                    "stackexchange",
-                    List.of(file),
-                    (long) (text * MARKUP_SHARE));
+                    file, "a StackExchange dump", "stackexchange", List.of(file), (long) (text * MARKUP_SHARE));
         }
         if (isTar(file) || (name.endsWith(".tex") && !compressed)) {
-            return new Corpus(
-                    file, "LaTeX as arXiv ships it", "arxiv", List.of(file), text);
+            return new Corpus(file, "LaTeX as arXiv ships it", "arxiv", List.of(file), text);
         }
         if (head.stripLeading().startsWith("{") && (name.contains(".jsonl") || name.contains(".json"))) {
             return new Corpus(file, "documents as JSON lines", "jsonl", List.of(file), text);
@@ -163,7 +153,10 @@ public record Corpus(Path path, String kind, String source, List<Path> inputs, l
             }
             if (text > programs + texts + latex) {
                 return new Corpus(
-                        folder, first.kind + (same.size() > 1 ? ", " + same.size() + " files" : ""), first.source, same,
+                        folder,
+                        first.kind + (same.size() > 1 ? ", " + same.size() + " files" : ""),
+                        first.source,
+                        same,
                         text);
             }
         }
@@ -221,8 +214,7 @@ public record Corpus(Path path, String kind, String source, List<Path> inputs, l
     private static boolean isTar(Path file) throws IOException {
         try (InputStream in = Compression.open(file, new ReadReport())) {
             byte[] header = in.readNBytes(512);
-            return header.length == 512
-                    && new String(header, 257, 5, StandardCharsets.US_ASCII).equals("ustar");
+            return header.length == 512 && new String(header, 257, 5, StandardCharsets.US_ASCII).equals("ustar");
         }
     }
 }

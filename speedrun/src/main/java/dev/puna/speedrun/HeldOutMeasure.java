@@ -80,7 +80,8 @@ public record HeldOutMeasure(double bits, double nats, long tokens, long bytes, 
             while (at < windows.size()) {
                 int end = at;
                 int rows = 0;
-                while (end < windows.size() && (end == at || rows + windows.get(end).rows() <= maxRows)) {
+                while (end < windows.size()
+                        && (end == at || rows + windows.get(end).rows() <= maxRows)) {
                     rows += windows.get(end++).rows();
                 }
                 nats += model.evaluate(batch(windows.subList(at, end), rows)).sum();
@@ -120,7 +121,9 @@ public record HeldOutMeasure(double bits, double nats, long tokens, long bytes, 
             }
         }
         return new PackedBatch(
-                Arrays.copyOf(ids, row), Arrays.copyOf(targets, row), Arrays.copyOf(positions, row),
+                Arrays.copyOf(ids, row),
+                Arrays.copyOf(targets, row),
+                Arrays.copyOf(positions, row),
                 Arrays.copyOf(first, row));
     }
 }

@@ -29,11 +29,7 @@ import java.util.stream.Stream;
  * @param steps what was measured
  */
 public record MachineSpeed(
-        double flopsPerSecond,
-        double elementsPerSecond,
-        double peakFlops,
-        String peakName,
-        List<MeasuredShape> steps) {
+        double flopsPerSecond, double elementsPerSecond, double peakFlops, String peakName, List<MeasuredShape> steps) {
     /**
      * One measurement.
      *
@@ -48,8 +44,7 @@ public record MachineSpeed(
     }
 
     /** Shapes far enough apart, both near what runs of minutes to hours choose. */
-    static final List<Shape> SHAPES =
-            List.of(Shape.of(192, 4, 4096, 512), Shape.of(448, 6, 4096, 512));
+    static final List<Shape> SHAPES = List.of(Shape.of(192, 4, 4096, 512), Shape.of(448, 6, 4096, 512));
 
     private static final long SYNTHETIC_TOKENS = 1 << 20;
 
@@ -72,7 +67,8 @@ public record MachineSpeed(
         Files.createDirectories(scratch);
         try {
             Path shard = scratch.resolve("random");
-            try (TokenShardWriter writer = new TokenShardWriter(shard, SHAPES.getFirst().vocabularySize())) {
+            try (TokenShardWriter writer =
+                    new TokenShardWriter(shard, SHAPES.getFirst().vocabularySize())) {
                 int[] ids = new int[1 << 16];
                 long state = 1;
                 for (long done = 0; done < SYNTHETIC_TOKENS; done += ids.length) {
@@ -87,8 +83,7 @@ public record MachineSpeed(
             for (Shape shape : SHAPES) {
                 measured.add(steps(shape, kernels, scratch, shard, seconds / SHAPES.size()));
             }
-            MeasuredPeaks.Work[] works = {
-                MeasuredPeaks.Work.AMX_BF16, MeasuredPeaks.Work.BF16, MeasuredPeaks.Work.FP32
+            MeasuredPeaks.Work[] works = {MeasuredPeaks.Work.AMX_BF16, MeasuredPeaks.Work.BF16, MeasuredPeaks.Work.FP32
             };
             double peak = 0;
             String name = "";
@@ -124,7 +119,8 @@ public record MachineSpeed(
         double perElement = (a.shape().flopsPerToken() * tb - b.shape().flopsPerToken() * ta) / determinant;
         if (!(perFlop > 0)) {
             perFlop = 0;
-            perElement = Math.max(ta / a.shape().elementsPerToken(), tb / b.shape().elementsPerToken());
+            perElement =
+                    Math.max(ta / a.shape().elementsPerToken(), tb / b.shape().elementsPerToken());
         } else if (!(perElement > 0)) {
             perElement = 0;
             perFlop = Math.max(ta / a.shape().flopsPerToken(), tb / b.shape().flopsPerToken());
@@ -178,5 +174,4 @@ public record MachineSpeed(
             Files.deleteIfExists(path);
         }
     }
-
 }

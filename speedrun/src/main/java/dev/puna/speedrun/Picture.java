@@ -138,9 +138,14 @@ final class Picture {
             loss += report.loss();
             rate += report.tokensPerSecond();
             count++;
-            if (count == every || report.bitsPerByte().isPresent() || report.step() == steps.getLast().step()) {
+            if (count == every
+                    || report.bitsPerByte().isPresent()
+                    || report.step() == steps.getLast().step()) {
                 points.add(new Point(
-                        report.step(), loss / count, rate / count, report.lr(),
+                        report.step(),
+                        loss / count,
+                        rate / count,
+                        report.lr(),
                         report.bitsPerByte().orElse(0.0)));
                 loss = 0;
                 rate = 0;

@@ -77,7 +77,8 @@ final class Planner {
         for (Shape shape : shapes(training)) {
             Plan plan = plan(shape, speed, training, other, bytes, seconds);
             if (plan.memoryBytes() <= memory
-                    && (best.isEmpty() || plan.expectedBitsPerByte() < best.get().expectedBitsPerByte())) {
+                    && (best.isEmpty()
+                            || plan.expectedBitsPerByte() < best.get().expectedBitsPerByte())) {
                 best = Optional.of(plan);
             }
         }

@@ -156,9 +156,10 @@ public final class Pretraining {
                 double fraction = before.total() > 0
                         ? Math.max(
                                 Math.min(1, before.seconds() / budget),
-                                1 - (1 - before.seconds() / budget)
-                                        * (until.steps() - step.step())
-                                        / Math.max(1.0, before.decay()))
+                                1
+                                        - (1 - before.seconds() / budget)
+                                                * (until.steps() - step.step())
+                                                / Math.max(1.0, before.decay()))
                         : Math.min(1, seconds / budget);
                 progress.accept(
                         fraction,
@@ -199,9 +200,7 @@ public final class Pretraining {
         try (Llama llama = Llama.load(checkpoint.get(), options())) {
             String text = llama.generate(
                             prompt,
-                            GenerationOptions.DEFAULT
-                                    .withMaxTokens(48)
-                                    .withSampling(Sampling.DEFAULT.withSeed(1)))
+                            GenerationOptions.DEFAULT.withMaxTokens(48).withSampling(Sampling.DEFAULT.withSeed(1)))
                     .text();
             samples.wrote(step, prompt, text);
         }

@@ -20,10 +20,16 @@ final class Report {
         Yardstick yardstick = results.yardstick();
         line(text, "# A LLaMA in %s minutes", trim(all.minutes()));
         line(text, "");
-        line(text, "Corpus: %s. Held out by a hash of the path: one document in %d.", all.corpus(),
+        line(
+                text,
+                "Corpus: %s. Held out by a hash of the path: one document in %d.",
+                all.corpus(),
                 Planner.HELD_OUT_ONE_IN);
         line(text, "");
-        line(text, "| bits per byte of %,d held-out files, %,d bytes | each file alone | all packed |", measure.texts(),
+        line(
+                text,
+                "| bits per byte of %,d held-out files, %,d bytes | each file alone | all packed |",
+                measure.texts(),
                 measure.bytes());
         line(text, "|---|---|---|");
         line(text, "| **this model** | **%.4f** | – |", measure.bitsPerByte());
@@ -40,23 +46,46 @@ final class Report {
         line(text, "");
         line(text, "| | |");
         line(text, "|---|---|");
-        line(text, "| parameters | %,d (%d layers of %d, vocabulary %,d, context %d) |", plan.parameters(),
-                plan.shape().layerCount(), plan.shape().width(), plan.shape().vocabularySize(),
+        line(
+                text,
+                "| parameters | %,d (%d layers of %d, vocabulary %,d, context %d) |",
+                plan.parameters(),
+                plan.shape().layerCount(),
+                plan.shape().width(),
+                plan.shape().vocabularySize(),
                 plan.shape().contextLength());
-        line(text, "| tokens seen | %,d, %.2f epochs of %,d |", results.training().tokens(),
-                (double) results.training().tokens() / results.trainingTokens(), results.trainingTokens());
-        line(text, "| loss, training / held out | %.4f / %.4f nats per token |", results.training().loss(),
+        line(
+                text,
+                "| tokens seen | %,d, %.2f epochs of %,d |",
+                results.training().tokens(),
+                (double) results.training().tokens() / results.trainingTokens(),
+                results.trainingTokens());
+        line(
+                text,
+                "| loss, training / held out | %.4f / %.4f nats per token |",
+                results.training().loss(),
                 measure.loss());
         line(text, "| tokens per second | %,.0f |", results.training().tokensPerSecond());
-        line(text, "| MFU | %.1f %% of %s GFLOP/s (%s) |", 100 * results.training().mfu(),
-                Figures.text("%,.0f", plan.speed().peakFlops() / 1e9), plan.speed().peakName());
-        line(text, "| compute | %.2e FLOP |", results.training().tokens() * plan.shape().flopsPerToken());
+        line(
+                text,
+                "| MFU | %.1f %% of %s GFLOP/s (%s) |",
+                100 * results.training().mfu(),
+                Figures.text("%,.0f", plan.speed().peakFlops() / 1e9),
+                plan.speed().peakName());
+        line(
+                text,
+                "| compute | %.2e FLOP |",
+                results.training().tokens() * plan.shape().flopsPerToken());
         line(text, "| peak memory | %sB |", Figures.count(results.peakMemoryBytes()));
         line(text, "");
         line(text, "| stage | seconds | share |");
         line(text, "|---|---|---|");
         for (Results.StageSeconds stage : results.stages()) {
-            line(text, "| %s | %.1f | %.1f %% |", stage.stage(), stage.seconds(),
+            line(
+                    text,
+                    "| %s | %.1f | %.1f %% |",
+                    stage.stage(),
+                    stage.seconds(),
                     100 * stage.seconds() / results.seconds());
         }
         line(text, "| all | %.1f | data and tokenizer %.1f %% |", results.seconds(), 100 * results.dataShare());
@@ -66,7 +95,10 @@ final class Report {
         for (Picture.FunnelStep step : all.funnel()) {
             StringBuilder gone = new StringBuilder();
             for (Map.Entry<String, Long> entry : step.gone().entrySet()) {
-                gone.append(gone.isEmpty() ? "" : ", ").append(entry.getValue()).append(' ').append(entry.getKey());
+                gone.append(gone.isEmpty() ? "" : ", ")
+                        .append(entry.getValue())
+                        .append(' ')
+                        .append(entry.getKey());
             }
             line(text, "| %s | %,d | %,d | %s |", step.name(), step.documents(), step.bytes(), gone);
         }

@@ -98,7 +98,8 @@ public final class Speedrun implements AutoCloseable {
         this.listener = listener;
         this.team = team;
         this.kernels = kernels;
-        this.picture = new Picture(request.corpus().kind() + ", " + request.corpus().path(), request.minutes());
+        this.picture =
+                new Picture(request.corpus().kind() + ", " + request.corpus().path(), request.minutes());
     }
 
     /**
@@ -142,18 +143,16 @@ public final class Speedrun implements AutoCloseable {
     public Results run() throws IOException {
         Plan plan = plan();
         picture.plan(plan);
-        Cleaned cleaned = stage(
-                Stage.CLEAN,
-                Cleaned.class,
-                this::clean,
-                done -> {
-                    Picture.FunnelStep first = done.funnel().getFirst();
-                    Picture.FunnelStep last = done.funnel().getLast();
-                    return Figures.text(
-                            "%s of %s documents, %sB of %sB",
-                            Figures.count(last.documents()), Figures.count(first.documents()),
-                            Figures.count(last.bytes()), Figures.count(first.bytes()));
-                });
+        Cleaned cleaned = stage(Stage.CLEAN, Cleaned.class, this::clean, done -> {
+            Picture.FunnelStep first = done.funnel().getFirst();
+            Picture.FunnelStep last = done.funnel().getLast();
+            return Figures.text(
+                    "%s of %s documents, %sB of %sB",
+                    Figures.count(last.documents()),
+                    Figures.count(first.documents()),
+                    Figures.count(last.bytes()),
+                    Figures.count(first.bytes()));
+        });
         picture.funnel(cleaned.funnel());
         stage(
                 Stage.TOKENIZER,
@@ -167,7 +166,8 @@ public final class Speedrun implements AutoCloseable {
                 () -> tokenize(tokenizer, cleaned),
                 done -> Figures.text(
                         "%s to learn from, %s held out, %.2f bytes each",
-                        Figures.count(done.trainingTokens()), Figures.count(done.heldOutTokens()),
+                        Figures.count(done.trainingTokens()),
+                        Figures.count(done.heldOutTokens()),
                         done.bytesPerToken()));
         List<byte[]> heldOut = heldOut(cleaned);
         List<String> prompts = Samples.prompts(isJava(), heldOut);
@@ -181,13 +181,11 @@ public final class Speedrun implements AutoCloseable {
                 () -> pretraining.run(trainingBudget(plan)),
                 done -> Figures.text(
                         "%s tokens, loss %.3f, %s tokens/s, MFU %.1f %%",
-                        Figures.count(done.tokens()), done.loss(), Figures.count(done.tokensPerSecond()),
+                        Figures.count(done.tokens()),
+                        done.loss(),
+                        Figures.count(done.tokensPerSecond()),
                         100 * done.mfu()));
-        stage(
-                Stage.EXPORT,
-                Written.class,
-                () -> export(pretraining),
-                done -> "model/ (Hugging Face), model-Q8_0.gguf");
+        stage(Stage.EXPORT, Written.class, () -> export(pretraining), done -> "model/ (Hugging Face), model-Q8_0.gguf");
         Measured measured = stage(
                 Stage.MEASURE,
                 Measured.class,
@@ -195,7 +193,9 @@ public final class Speedrun implements AutoCloseable {
                         recipe, tokenizer, first(heldOut, measuredBytes(trained, tokens.bytesPerToken())), prompts),
                 done -> Figures.text(
                         "%.3f bits/byte; xz -9 %.3f alone, %.3f packed",
-                        done.heldOut().bitsPerByte(), done.yardstick().xzAlone(), done.yardstick().xzPacked()));
+                        done.heldOut().bitsPerByte(),
+                        done.yardstick().xzAlone(),
+                        done.yardstick().xzPacked()));
         Results[] results = new Results[1];
         stage(
                 Stage.REPORT,
@@ -220,8 +220,7 @@ public final class Speedrun implements AutoCloseable {
         T run() throws IOException;
     }
 
-    private <T> T stage(
-            Stage stage, Class<T> type, Work<T> work, java.util.function.Function<T, String> summary)
+    private <T> T stage(Stage stage, Class<T> type, Work<T> work, java.util.function.Function<T, String> summary)
             throws IOException {
         Optional<RunDirectory.Done<T>> before = directory.done(stage, type);
         if (before.isPresent()) {
@@ -268,7 +267,8 @@ public final class Speedrun implements AutoCloseable {
     private String describe(Plan plan) {
         return Figures.text(
                 "%s parameters, %s tokens, %s tokens/s expected",
-                Figures.count(plan.parameters()), Figures.count(plan.trainingTokens()),
+                Figures.count(plan.parameters()),
+                Figures.count(plan.trainingTokens()),
                 Figures.count(plan.tokensPerSecond()));
     }
 
@@ -278,12 +278,8 @@ public final class Speedrun implements AutoCloseable {
         tell(Stage.PLAN, 0, "training on random tokens");
         MachineSpeed speed = MachineSpeed.measure(kernels, directory.path("measuring"), wanted);
         double planning = (System.nanoTime() - began) / 1e9;
-        return Planner.plan(
-                speed,
-                request.seconds(),
-                planning,
-                request.corpus().textBytes(),
-                (long) (MEMORY_SHARE * MemorySize.available()));
+        return Planner.plan(speed, request.seconds(), planning, request.corpus().textBytes(), (long)
+                (MEMORY_SHARE * MemorySize.available()));
     }
 
     private Cleaned clean() throws IOException {
@@ -325,7 +321,8 @@ public final class Speedrun implements AutoCloseable {
 
     private static List<Picture.FunnelStep> funnel(PipelineReport report) {
         List<Picture.FunnelStep> funnel = new ArrayList<>();
-        long skipped = report.skipped().values().stream().mapToLong(Long::longValue).sum();
+        long skipped =
+                report.skipped().values().stream().mapToLong(Long::longValue).sum();
         if (skipped > 0) {
             funnel.add(new Picture.FunnelStep("found", report.documents() + skipped, report.textBytes(), Map.of()));
         }
@@ -418,9 +415,7 @@ public final class Speedrun implements AutoCloseable {
                 directory.path("tokens/training"),
                 new ReadReport(),
                 (bytes, documents) -> tell(
-                        Stage.TOKENS,
-                        Math.min(1, (double) documents / all),
-                        Figures.count(documents) + " documents"));
+                        Stage.TOKENS, Math.min(1, (double) documents / all), Figures.count(documents) + " documents"));
         return new Tokenized(training.tokens(), training.utf8Bytes(), heldOut.tokens(), heldOut.utf8Bytes());
     }
 
@@ -465,28 +460,25 @@ public final class Speedrun implements AutoCloseable {
     }
 
     private Written export(Pretraining pretraining) throws IOException {
-        Path checkpoint = pretraining
-                .checkpoint()
-                .orElseThrow(() -> new IllegalStateException("training left no checkpoint"));
+        Path checkpoint =
+                pretraining.checkpoint().orElseThrow(() -> new IllegalStateException("training left no checkpoint"));
         try (LlamaCheckpoint source = LlamaCheckpoint.open(checkpoint)) {
-            Conversion.convert(
-                    source, model(), ConversionTarget.HuggingFace.usual(), kernels, ConversionListener.NONE);
+            Conversion.convert(source, model(), ConversionTarget.HuggingFace.usual(), kernels, ConversionListener.NONE);
             tell(Stage.EXPORT, 0.5, "model/");
         }
         try (LlamaCheckpoint source = LlamaCheckpoint.open(model())) {
             Conversion.convert(
                     source,
                     directory.path("model-Q8_0.gguf"),
-                    new ConversionTarget.GgufFile(
-                            new ConversionTarget.Weights.Quantized(Quantization.of("Q8_0"))),
+                    new ConversionTarget.GgufFile(new ConversionTarget.Weights.Quantized(Quantization.of("Q8_0"))),
                     kernels,
                     ConversionListener.NONE);
         }
         return new Written("model");
     }
 
-    private Measured measure(
-            RunRecipe recipe, Tokenizer tokenizer, List<byte[]> texts, List<String> prompts) throws IOException {
+    private Measured measure(RunRecipe recipe, Tokenizer tokenizer, List<byte[]> texts, List<String> prompts)
+            throws IOException {
         tell(Stage.MEASURE, 0, "xz -9 and zstd -19 of the same files");
         Yardstick yardstick = Yardstick.measure(texts);
         Recipe written = Recipe.read(directory.path("recipe.yaml"), List.of());

@@ -22,8 +22,7 @@ import org.tukaani.xz.XZOutputStream;
  * @param bytes of all texts
  * @param texts how many
  */
-public record Yardstick(
-        double xzAlone, double xzPacked, double zstdAlone, double zstdPacked, long bytes, int texts) {
+public record Yardstick(double xzAlone, double xzPacked, double zstdAlone, double zstdPacked, long bytes, int texts) {
     /** Compresses; texts in the order in which they are packed. */
     static Yardstick measure(List<byte[]> texts) {
         long bytes = 0;
@@ -41,8 +40,7 @@ public record Yardstick(
             zstd += zstd19(text);
         }
         double bits = 8.0 / Math.max(1, bytes);
-        return new Yardstick(
-                bits * xz, bits * xz9(packed), bits * zstd, bits * zstd19(packed), bytes, texts.size());
+        return new Yardstick(bits * xz, bits * xz9(packed), bits * zstd, bits * zstd19(packed), bytes, texts.size());
     }
 
     /**

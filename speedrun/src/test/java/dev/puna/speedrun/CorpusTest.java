@@ -1,0 +1,104 @@
+package dev.puna.speedrun;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import dev.puna.tensor.ConfigurationException;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.zip.GZIPOutputStream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class CorpusTest {
+    @TempDir
+    Path folder;
+
+    private Path file(String name, String text) throws IOException {
+        Path file = folder.resolve(name);
+        Files.createDirectories(file.getParent());
+        return Files.writeString(file, text);
+    }
+
+    private static Path zip(Path file, String member, String text) throws IOException {
+        try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(file))) {
+            out.putNextEntry(new ZipEntry(member));
+            out.write(text.getBytes(StandardCharsets.UTF_8));
+        }
+        return file;
+    }
+
+    @Test
+    void kindsAreToldByWhatIsInThem() throws IOException {
+        assertThat(Corpus.of(zip(folder.resolve("a.zip"), "x/A.java", "class A {}"))
+                        .source())
+                .startsWith("github");
+        assertThat(Corpus.of(file("enwiki.xml", "<mediawiki xmlns=\"x\"><page>"))
+                        .source())
+                .isEqualTo("wikipedia");
+        assertThat(Corpus.of(file("Posts.xml", "<?xml version=\"1.0\"?>\n<posts>\n<row Id=\"1\"/>"))
+                        .source())
+                .isEqualTo("stackexchange");
+        assertThat(Corpus.of(file("d.jsonl", "{\"text\":\"words\"}\n")).source())
+                .isEqualTo("jsonl");
+        assertThat(Corpus.of(file("paper.tex", "\\documentclass{article}")).source())
+                .isEqualTo("arxiv");
+        assertThat(Corpus.of(file("book.txt", "It was a dark night.")).source()).isEqualTo("books");
+    }
+
+    @Test
+    void compressionDoesNotHideWhatIsInAFile() throws IOException {
+        Path file = folder.resolve("dump.xml.gz");
+        try (OutputStream out = new GZIPOutputStream(Files.newOutputStream(file))) {
+            out.write("<mediawiki><page>".getBytes(StandardCharsets.UTF_8));
+        }
+        assertThat(Corpus.of(file).source()).isEqualTo("wikipedia");
+    }
+
+    @Test
+    void aFolderIsWhatMostOfItIs() throws IOException {
+        file("tree/src/A.java", "class A {} ".repeat(100));
+        file("tree/notes.txt", "a few words");
+        Corpus code = Corpus.of(folder.resolve("tree"));
+        assertThat(code.source()).startsWith("github");
+        assertThat(code.textBytes()).isEqualTo(1100);
+        file("books/one.txt", "words ".repeat(1000));
+        file("books/convert.py", "print()");
+        assertThat(Corpus.of(folder.resolve("books")).source()).isEqualTo("books");
+        file("dumps/part-1.jsonl", "{\"text\":\"" + "a".repeat(1000) + "\"}\n");
+        file("dumps/part-2.jsonl", "{\"text\":\"b\"}\n");
+        assertThat(Corpus.of(folder.resolve("dumps")).inputs()).hasSize(2);
+    }
+
+    @Test
+    void whatNoSourceReadsIsRefusedWithWhatWouldDo() throws IOException {
+        Files.write(folder.resolve("x.bin"), new byte[] {1, 0, 2, 0});
+        file("empty.txt", "");
+        zip(folder.resolve("pictures.zip"), "a.png", "PNG");
+        for (String name : new String[] {"x.bin", "empty.txt", "pictures.zip"}) {
+            assertThatExceptionOfType(ConfigurationException.class)
+                    .isThrownBy(() -> Corpus.of(folder.resolve(name)))
+                    .withMessageContaining(name)
+                    .withMessageContaining("Wikipedia");
+        }
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(() -> Corpus.of(folder.resolve("none")))
+                .withMessageContaining("no such file");
+    }
+
+    @Test
+    void aJdkWithoutSourcesSaysWhatBringsThem() throws IOException {
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(() -> Corpus.ofJdk(folder))
+                .withMessageContaining("openjdk-25-source")
+                .withMessageContaining("--corpus");
+        Files.createDirectories(folder.resolve("lib"));
+        zip(folder.resolve("lib/src.zip"), "java.base/A.java", "class A {}");
+        assertThat(Corpus.ofJdk(folder).textBytes()).isEqualTo(10);
+    }
+}
