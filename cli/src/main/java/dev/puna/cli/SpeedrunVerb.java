@@ -105,6 +105,7 @@ final class SpeedrunVerb extends Verb {
         terminal.err().println(line);
     }
 
+    @SuppressWarnings("AnnotateFormatMethod")
     private void print(String format, Object... values) {
         terminal.out().println(String.format(Locale.ROOT, format, values));
     }

@@ -22,6 +22,10 @@ final class Figures {
         throw new AssertionError(value);
     }
 
+    static String count(long value) {
+        return count((double) value);
+    }
+
     /** {@code 12.3 s}, {@code 9:05}. */
     static String seconds(double seconds) {
         return seconds < 99.95
@@ -29,6 +33,7 @@ final class Figures {
                 : String.format(Locale.ROOT, "%d:%02d", Math.round(seconds) / 60, Math.round(seconds) % 60);
     }
 
+    @SuppressWarnings("AnnotateFormatMethod") // the annotation is in no library here
     static String text(String format, Object... values) {
         return String.format(Locale.ROOT, format, values);
     }

@@ -46,6 +46,7 @@ public record MachineSpeed(
     /** Shapes far enough apart, both near what runs of minutes to hours choose. */
     static final List<Shape> SHAPES = List.of(Shape.of(192, 4, 4096, 512), Shape.of(448, 6, 4096, 512));
 
+    private static final int SEQUENCES = 4; // a small step: a slow machine takes three of them at least
     private static final long SYNTHETIC_TOKENS = 1 << 20;
 
     /** Ends a measurement from inside the trainer. */
@@ -140,12 +141,13 @@ public record MachineSpeed(
                 List.of(),
                 0,
                 "",
-                8,
-                8,
+                SEQUENCES,
+                SEQUENCES,
                 1e-3,
                 0,
                 0,
-                1_000_000);
+                1_000_000,
+                "");
         List<Double> rates = new ArrayList<>();
         long begin = System.nanoTime();
         try (Trainer trainer = Trainer.begin(recipe.write(scratch.resolve("measure.yaml")), kernels)) {

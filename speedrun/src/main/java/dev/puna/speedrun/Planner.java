@@ -15,8 +15,8 @@ import java.util.Optional;
  *   <li>Shapes: widths from 128 by steps of 64; a layer for each 48 of the width; vocabularies of 2,048 to 16,384 pieces.
  *   <li>A shape's tokens are what its time for one ({@link MachineSpeed}) allows in the seconds of training.
  *   <li>The shape that {@link ScalingLaw} expects the fewest bits per byte of is taken.
- *   <li>A step has tokens that grow with the whole, {@code 4,096 · (tokens / 4M)^½} between 4,096 and 65,536.
- *   <li>The highest learning rate is {@code 0.004 · (256 / width)^½}; it rises over 2 % of the steps, holds, and falls to
+ *   <li>A step has tokens that grow with the whole, {@code 2,048 · (tokens / 2M)^½} between 2,048 and 65,536.
+ *   <li>The highest learning rate is {@code 0.006 · (256 / width)^½}; it rises over 2 % of the steps, holds, and falls to
  *       a fiftieth in the last 40 % (a schedule whose end may still move with the clock).
  * </ul>
  */
@@ -26,6 +26,8 @@ final class Planner {
 
     /** Cleaning, tokenizer, shards: seconds for each byte of raw text and thread. */
     private static final double DATA_BYTES_PER_SECOND = 12e6;
+
+    private static final double LEAST_TRAINING_SHARE = 0.25;
 
     /** Compressors, export, completions, report. */
     private static final double CLOSING_SECONDS = 5;
@@ -64,15 +66,17 @@ final class Planner {
      */
     static Plan plan(MachineSpeed speed, double seconds, double planning, long rawBytes, long memory) {
         double bytes = rawBytes * KEPT_SHARE;
-        double other = planning + rawBytes / DATA_BYTES_PER_SECOND + afterTraining(seconds);
-        double training = seconds - other;
-        if (training < 0.2 * seconds) {
+        double data = rawBytes / DATA_BYTES_PER_SECOND;
+        double other = planning + data + afterTraining(seconds);
+        if (data > 0.6 * seconds) {
             throw new ConfigurationException(
                     "--minutes",
                     seconds / 60,
-                    "cleaning " + rawBytes / 1_000_000 + " MB and measuring take most of that; allow at least "
-                            + Math.ceil(2.5 * other / 60));
+                    "cleaning " + rawBytes / 1_000_000 + " MB takes most of that; allow at least "
+                            + (long) Math.ceil(2.5 * data / 60));
         }
+        // On a machine that is busy with other things planning alone may take long; then the run does, too.
+        double training = Math.max(seconds - other, LEAST_TRAINING_SHARE * seconds);
         Optional<Plan> best = Optional.empty();
         for (Shape shape : shapes(training)) {
             Plan plan = plan(shape, speed, training, other, bytes, seconds);
@@ -104,7 +108,7 @@ final class Planner {
         double tokens = rate * training;
         double bytesPerToken = bytesPerToken(shape.vocabularySize());
         double expected = ScalingLaw.bitsPerByte(shape.layerParameters(), tokens * bytesPerToken, bytes);
-        int batchTokens = (int) Math.clamp(4096 * Math.sqrt(tokens / 4e6), 4096, 65536);
+        int batchTokens = (int) Math.clamp(2048 * Math.sqrt(tokens / 2e6), 2048, 65536);
         int sequences = Math.max(1, Math.round((float) batchTokens / shape.contextLength()));
         int micro = Math.min(sequences, Math.max(1, 8192 / shape.contextLength()));
         sequences = Math.ceilDiv(sequences, micro) * micro;
@@ -113,7 +117,7 @@ final class Planner {
                 shape,
                 sequences,
                 micro,
-                0.004 * Math.sqrt(256.0 / shape.width()),
+                0.006 * Math.sqrt(256.0 / shape.width()),
                 Math.clamp(steps / 50, 2, 500),
                 speed,
                 rate,
@@ -123,7 +127,7 @@ final class Planner {
                 (long) measuredBytes(seconds, rate, bytesPerToken),
                 other,
                 expected,
-                ParameterStore.byteSize(shape.config())
+                ParameterStore.byteSize(shape.config(), false)
                         + LlamaTraining.byteSize(
                                 shape.config(), KeptActivations.EVERYTHING, micro * shape.contextLength()));
     }

@@ -1,9 +1,5 @@
 package dev.puna.speedrun;
 
-import dev.puna.inference.GenerationOptions;
-import dev.puna.inference.Llama;
-import dev.puna.inference.LlamaOptions;
-import dev.puna.inference.Sampling;
 import dev.puna.kernels.Kernels;
 import dev.puna.training.Recipe;
 import dev.puna.training.StepReport;
@@ -72,18 +68,15 @@ public final class Pretraining {
     private final Plan plan;
     private final Kernels kernels;
     private final SampleListener samples;
-    private final String prompt;
     private final Picture picture;
     private final BiConsumer<Double, String> progress;
 
-    /** @param prompt what the model continues after each leg, so that one sees it learn */
     Pretraining(
             RunDirectory directory,
             RunRecipe recipe,
             Plan plan,
             Kernels kernels,
             SampleListener samples,
-            String prompt,
             Picture picture,
             BiConsumer<Double, String> progress) {
         this.directory = directory;
@@ -91,7 +84,6 @@ public final class Pretraining {
         this.plan = plan;
         this.kernels = kernels;
         this.samples = samples;
-        this.prompt = prompt;
         this.picture = picture;
         this.progress = progress;
     }
@@ -115,7 +107,6 @@ public final class Pretraining {
             }
             long began = System.nanoTime();
             leg(recipe.until(at.step() + steps, 0), at, budget);
-            sample(at.step() + steps);
             double seconds = (System.nanoTime() - began) / 1e9;
             at = new Progress(at.step() + steps, at.seconds() + seconds, 0, 0);
             rate = at.step() / at.seconds();
@@ -152,17 +143,10 @@ public final class Pretraining {
             trainer.run(Optional.empty(), step -> {
                 last[0] = step;
                 picture.step(step);
+                step.samples().forEach(sample -> samples.wrote(step.step(), sample.prompt(), sample.text()));
                 double seconds = before.seconds() + (System.nanoTime() - began) / 1e9;
-                double fraction = before.total() > 0
-                        ? Math.max(
-                                Math.min(1, before.seconds() / budget),
-                                1
-                                        - (1 - before.seconds() / budget)
-                                                * (until.steps() - step.step())
-                                                / Math.max(1.0, before.decay()))
-                        : Math.min(1, seconds / budget);
                 progress.accept(
-                        fraction,
+                        fraction(before, until.steps() - step.step(), seconds, budget),
                         String.format(
                                 java.util.Locale.ROOT,
                                 "loss %.3f  %s tokens/s  MFU %.1f %%",
@@ -172,6 +156,15 @@ public final class Pretraining {
             });
         }
         return last[0];
+    }
+
+    /** By the clock while the end is open, by the steps of the last leg when it is settled. */
+    private static double fraction(Progress before, long stepsLeft, double seconds, double budget) {
+        if (before.total() == 0) {
+            return Math.min(1, seconds / budget);
+        }
+        double open = Math.min(1, before.seconds() / budget);
+        return 1 - (1 - open) * stepsLeft / Math.max(1.0, (double) before.decay());
     }
 
     private Trainer open(Recipe written) throws IOException {
@@ -189,24 +182,5 @@ public final class Pretraining {
             return entries.filter(entry -> entry.getFileName().toString().startsWith("step-"))
                     .max(Comparator.naturalOrder());
         }
-    }
-
-    /** What the model writes by now: from its checkpoint, as any other program would load it. */
-    private void sample(long step) throws IOException {
-        Optional<Path> checkpoint = checkpoint();
-        if (checkpoint.isEmpty()) {
-            return;
-        }
-        try (Llama llama = Llama.load(checkpoint.get(), options())) {
-            String text = llama.generate(
-                            prompt,
-                            GenerationOptions.DEFAULT.withMaxTokens(48).withSampling(Sampling.DEFAULT.withSeed(1)))
-                    .text();
-            samples.wrote(step, prompt, text);
-        }
-    }
-
-    private LlamaOptions options() {
-        return LlamaOptions.defaults().withThreads(kernels.threads().size());
     }
 }

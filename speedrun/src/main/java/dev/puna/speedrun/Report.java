@@ -117,6 +117,7 @@ final class Report {
         return minutes == Math.rint(minutes) ? Long.toString((long) minutes) : Double.toString(minutes);
     }
 
+    @SuppressWarnings("AnnotateFormatMethod")
     private static void line(StringBuilder text, String format, Object... values) {
         text.append(Figures.text(format, values)).append('\n');
     }

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The recipe of a run as a file that {@code puna train} takes, too.
@@ -25,6 +26,7 @@ import java.util.Locale;
  * @param warmupSteps from 0 to it
  * @param decaySteps from it to nearly 0; 0 for none
  * @param steps in all
+ * @param prompt what the model continues after the last step, or empty
  */
 record RunRecipe(
         LlamaConfig config,
@@ -40,7 +42,8 @@ record RunRecipe(
         double lr,
         long warmupSteps,
         long decaySteps,
-        long steps) {
+        long steps,
+        String prompt) {
     /** A linear decay to nearly nothing ends better than one to a tenth (docs/speedrun.md). */
     static final double FINAL_FRACTION = 0.02;
 
@@ -60,7 +63,8 @@ record RunRecipe(
                 lr,
                 warmupSteps,
                 newDecaySteps,
-                newSteps);
+                newSteps,
+                prompt);
     }
 
     /** Writes the file and reads it as the trainer does. */
@@ -104,7 +108,7 @@ record RunRecipe(
         line(text, "  sequenceLength: %d", sequenceLength);
         line(text, "  documents: ignored");
         line(text, "  bytesPerToken: %s", bytesPerToken);
-        line(text, "  tokenizer: \"%s\"", tokenizer.replace("\\", "\\\\").replace("\"", "\\\""));
+        line(text, "  tokenizer: %s", quoted(tokenizer));
         line(text, "batch: {sequences: %d, microSequences: %d}", sequences, microSequences);
         line(
                 text,
@@ -116,14 +120,23 @@ record RunRecipe(
                 FINAL_FRACTION);
         line(text, "checkpoints: {every: 0, keepLast: 1, keepEvery: 0}");
         line(text, "logging: {every: 10, validateEvery: 0}");
+        if (!prompt.isEmpty()) {
+            line(text, "samples: {every: %d, prompts: [%s], temperature: 0.6}", steps, quoted(prompt));
+        }
         return text.toString();
     }
 
+    @SuppressWarnings("AnnotateFormatMethod")
     private static void line(StringBuilder text, String format, Object... values) {
         text.append(String.format(Locale.ROOT, format, values)).append('\n');
     }
 
     private static String quoted(Path path) {
-        return "\"" + path.toString().replace("\\", "\\\\").replace("\"", "\\\"") + "\"";
+        return quoted(path.toString());
+    }
+
+    /** A YAML scalar in double quotes: JSON is YAML. */
+    private static String quoted(String text) {
+        return JsonMapper.shared().writeValueAsString(text);
     }
 }

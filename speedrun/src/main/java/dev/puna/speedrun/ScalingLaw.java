@@ -15,7 +15,7 @@ final class ScalingLaw {
     static final double FLOOR = 0.42;
     static final double PARAMETERS = 12.6;
     static final double PARAMETERS_EXPONENT = 0.27;
-    static final double BYTES = 260;
+    static final double BYTES = 280;
     static final double BYTES_EXPONENT = 0.37;
     private static final double REPEAT_VALUE = 15.4;
 
@@ -35,7 +35,7 @@ final class ScalingLaw {
                 ? bytesSeen
                 : unique + unique * REPEAT_VALUE * (1 - Math.exp(-repetitions / REPEAT_VALUE));
         return FLOOR
-                + PARAMETERS / Math.pow(layerParameters, PARAMETERS_EXPONENT)
+                + PARAMETERS / Math.pow((double) layerParameters, PARAMETERS_EXPONENT)
                 + BYTES / Math.pow(worth, BYTES_EXPONENT);
     }
 }

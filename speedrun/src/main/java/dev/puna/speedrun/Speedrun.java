@@ -171,9 +171,9 @@ public final class Speedrun implements AutoCloseable {
                         done.bytesPerToken()));
         List<byte[]> heldOut = heldOut(cleaned);
         List<String> prompts = Samples.prompts(isJava(), heldOut);
-        RunRecipe recipe = recipe(plan, tokens);
-        Pretraining pretraining = new Pretraining(
-                directory, recipe, plan, kernels, this::sampled, prompts.getFirst(), picture, this::pretrainProgress);
+        RunRecipe recipe = recipe(plan, tokens, prompts.getFirst());
+        Pretraining pretraining =
+                new Pretraining(directory, recipe, plan, kernels, this::sampled, picture, this::pretrainProgress);
         picture.steps(logged());
         Pretraining.Result trained = stage(
                 Stage.PRETRAIN,
@@ -419,7 +419,7 @@ public final class Speedrun implements AutoCloseable {
         return new Tokenized(training.tokens(), training.utf8Bytes(), heldOut.tokens(), heldOut.utf8Bytes());
     }
 
-    private RunRecipe recipe(Plan plan, Tokenized tokens) {
+    private RunRecipe recipe(Plan plan, Tokenized tokens, String prompt) {
         return new RunRecipe(
                 plan.shape().config(),
                 plan.shape().contextLength(),
@@ -434,7 +434,8 @@ public final class Speedrun implements AutoCloseable {
                 plan.lr(),
                 plan.warmupSteps(),
                 0,
-                1);
+                1,
+                prompt);
     }
 
     /** What is left of the whole when data, tokenizer and what comes after training are taken off. */
