@@ -368,7 +368,7 @@ public final class Speedrun implements AutoCloseable {
 
     /** Bytes whose measure takes {@link Planner#MEASURE_SHARE} of the whole at the speed that training had. */
     private long measuredBytes(Pretraining.Result trained, double bytesPerToken) {
-        return (long) (Planner.measuredBytes(request.seconds(), trained.tokensPerSecond(), bytesPerToken));
+        return (long) Planner.measuredBytes(request.seconds(), trained.tokensPerSecond(), bytesPerToken);
     }
 
     private void sampled(long step, String prompt, String text) {
