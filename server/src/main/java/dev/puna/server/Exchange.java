@@ -6,6 +6,7 @@ import io.helidon.http.Status;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -18,16 +19,29 @@ final class Exchange {
     /** How long a client may take to send its request, or to take in a part of its answer. */
     static final Duration PATIENCE = Duration.ofSeconds(60);
 
+    /**
+     * How many times the longest body is read and thrown away: a connection that is closed with something unread is
+     * reset, and the client never sees why.
+     */
+    static final int DISCARDED = 8;
+
     final ServerRequest request;
     final ServerResponse response;
+    private final long maxBodyBytes;
     private final Deadlines deadlines;
     private final @Nullable HelidonSocket socket;
     private @Nullable OutputStream stream;
     private boolean watched;
 
-    Exchange(ServerRequest request, ServerResponse response, Deadlines deadlines, @Nullable HelidonSocket socket) {
+    Exchange(
+            ServerRequest request,
+            ServerResponse response,
+            long maxBodyBytes,
+            Deadlines deadlines,
+            @Nullable HelidonSocket socket) {
         this.request = request;
         this.response = response;
+        this.maxBodyBytes = maxBodyBytes;
         this.deadlines = deadlines;
         this.socket = socket;
     }
@@ -47,15 +61,34 @@ final class Exchange {
 
     /** The body, a JSON object. */
     Body body() {
-        byte[] bytes;
-        try (Deadlines.Deadline _ = deadlines.in(PATIENCE)) {
-            bytes = request.content().as(byte[].class);
-        }
+        byte[] bytes = read();
         try {
             return new Body(Json.readObject(bytes));
         } catch (JacksonException e) {
             throw new ApiException(
                     400, "invalid_request_error", "The body is no JSON object: " + e.getOriginalMessage(), null, null);
+        }
+    }
+
+    private byte[] read() {
+        if (!request.content().hasEntity()) {
+            return new byte[0];
+        }
+        try (Deadlines.Deadline _ = deadlines.in(PATIENCE);
+                InputStream in = request.content().inputStream()) {
+            byte[] bytes = in.readNBytes((int) Math.min(maxBodyBytes, Integer.MAX_VALUE - 16));
+            if (in.read() >= 0) {
+                in.transferTo(OutputStream.nullOutputStream());
+                throw new ApiException(
+                        413,
+                        "invalid_request_error",
+                        "The body is longer than " + maxBodyBytes + " bytes.",
+                        null,
+                        "request_too_large");
+            }
+            return bytes;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

@@ -27,6 +27,7 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Serves an {@link Engine} over HTTP: OpenAI's API at {@code /v1}, Anthropic's at {@code /v1/messages}, Ollama's at
@@ -74,7 +75,7 @@ public final class PunaServer implements AutoCloseable {
         this.server = WebServer.builder()
                 .host(options.host())
                 .port(options.port())
-                .maxPayloadSize(options.maxBodyBytes())
+                .maxPayloadSize(Exchange.DISCARDED * options.maxBodyBytes())
                 .maxTcpConnections(CONNECTIONS)
                 .idleConnectionTimeout(IDLE)
                 .connectionOptions(socketOptions -> socketOptions.readTimeout(Exchange.PATIENCE))
@@ -173,9 +174,12 @@ public final class PunaServer implements AutoCloseable {
 
     private Handler handler(Action action) {
         return (request, response) -> {
-            Exchange exchange = new Exchange(request, response, deadlines, SOCKET.get());
+            Exchange exchange = new Exchange(request, response, options.maxBodyBytes(), deadlines, SOCKET.get());
             long start = System.nanoTime();
             metrics.begun();
+            if (exchange.header("Connection").equalsIgnoreCase("close")) {
+                response.header(HeaderNames.CONNECTION, "close");
+            }
             try {
                 if (!request.prologue().method().text().equals("OPTIONS")) {
                     guard.check(exchange);
@@ -218,10 +222,11 @@ public final class PunaServer implements AutoCloseable {
     /** What the HTTP library itself refuses, in the same shape as everything else. */
     private static DirectHandlers directHandlers() {
         DirectHandler handler = (request, event, status, headers, message) -> {
+            @Nullable String said = message; // the library has none for some
             ApiException e = new ApiException(
                     status.code(),
                     status.code() < 500 ? "invalid_request_error" : "server_error",
-                    status.code() < 500 && !message.isBlank() ? message : status.reasonPhrase(),
+                    status.code() >= 500 || said == null || said.isBlank() ? status.reasonPhrase() : said,
                     null,
                     null);
             return DirectHandler.TransportResponse.builder()

@@ -18,7 +18,7 @@ import java.util.List;
 /** A LLaMA of two layers with random weights, a vocabulary of bytes, and a chat template that shows tools. */
 final class TinyModel {
     static final int WIDTH = 32;
-    static final int CONTEXT = 512;
+    static final int CONTEXT = 4096;
 
     private static final String TEMPLATE = "{{ bos_token }}{% if tools %}{{ tools | tojson }}{% endif %}"
             + "{% for message in messages %}<{{ message.role }}>{{ message.content }}"
