@@ -61,11 +61,16 @@ final class OperandPanel {
      *
      * @param dtype of the source: F32, F16 or BF16
      * @param bf16 whether units are pairs of bf16, else fp32
+     * @param rounded whether fp32 units are rounded to bf16
      * @param alongK whether consecutive elements of the source's memory are consecutive in k, else in lanes
      * @param lanes how many there are, 1 to 16
      * @param tail elements of k beyond the whole blocks
      */
-    record Shape(DType dtype, boolean bf16, boolean alongK, Order order, int lanes, int tail) {
+    record Shape(DType dtype, boolean bf16, boolean rounded, boolean alongK, Order order, int lanes, int tail) {
+        Shape(DType dtype, boolean bf16, boolean alongK, Order order, int lanes, int tail) {
+            this(dtype, bf16, false, alongK, order, lanes, tail);
+        }
+
         int elementsPerBlock() {
             return STEPS * (bf16 ? 2 : 1);
         }
@@ -87,6 +92,7 @@ final class OperandPanel {
 
     private static final Mask SECOND = Mask.K2;
     private static final Mask WORDS = Mask.K3;
+    private static final Mask NUMBERS = Mask.K4;
 
     private static final Vec LOW = zmm(31);
     private static final Vec HIGH = zmm(30);
@@ -159,6 +165,9 @@ final class OperandPanel {
                 pairsAcross(line, i, 2 * i + 1 < elements);
             } else {
                 widened(line, row(i), FIRST);
+                if (shape.rounded && shape.dtype != DType.BF16) {
+                    round(line);
+                }
             }
         }
         if (shape.alongK) {
@@ -220,6 +229,16 @@ final class OperandPanel {
             a.vcvtne2ps2bf16(LOW, HIGH, LOW);
         }
         a.vpermw(line, INTERLEAVE, LOW);
+    }
+
+    /** To bf16, to nearest even; NaN stays as it is. */
+    private void round(Vec v) {
+        a.vcmpps(NUMBERS, v, v, 7); // ordered
+        a.vpsrld(LOW, v, 16);
+        a.vpandd(LOW, LOW, a.constant(1).broadcast());
+        a.vpaddd(LOW, LOW, a.constant(0x7fff).broadcast());
+        a.vpaddd(v.mask(NUMBERS), v, LOW);
+        a.vpandd(v.mask(NUMBERS), v, a.constant(0xffff0000).broadcast());
     }
 
     private void widened(Vec to, Memory from, Mask mask) {

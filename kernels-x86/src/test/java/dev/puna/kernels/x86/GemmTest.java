@@ -61,7 +61,7 @@ class GemmTest {
     private static void assumeUnit(Unit unit) {
         assumeTrue(
                 switch (unit) {
-                    case FMA -> true;
+                    case FMA, FMA_OF_BF16 -> true;
                     case DOT_BF16 -> processor().features().contains(Feature.AVX512BF16);
                     case AMX_BF16 -> processor().supports(TILES);
                 },
@@ -133,7 +133,7 @@ class GemmTest {
 
     /** Rounded to nearest even where the unit takes bf16. */
     private static float factor(float value, Unit unit) {
-        if (!unit.bf16()) {
+        if (unit == Unit.FMA) {
             return value;
         }
         int bits = Float.floatToRawIntBits(value);
@@ -181,6 +181,8 @@ class GemmTest {
         for (int depth : new int[] {255, 256, 257, 511, 512, 513, 1111}) {
             check(gemm, random, unit, 9, 50, depth, DType.F32, DType.F32);
         }
+        check(gemm, random, unit, 3, 40, 4500, DType.F32, DType.F32);
+        check(gemm, random, unit, 40, 3, 4500, DType.F32, DType.F32);
         check(gemm, random, unit, 4100, 3, 5, DType.F32, DType.F32);
         check(gemm, random, unit, 3, 4100, 5, DType.F32, DType.F32);
     }
@@ -256,14 +258,17 @@ class GemmTest {
         Workers workers = new Workers(team, new ArgumentBlock[] {new ArgumentBlock(arena)});
         Set<Feature> without = new HashSet<>(real.features());
         without.removeAll(TILES);
-        try (Gemm gemm = new Gemm(
-                workers, new CodeCache(arena), new Processor(real.vendor(), real.brand(), without, real.caches()))) {
-            assertThat(gemm.unit(ComputePrecision.BF16)).isEqualTo(Unit.FMA);
-        }
+        assertThat(unit(workers, "AuthenticAMD", without)).isEqualTo(Unit.FMA_OF_BF16);
         without.add(Feature.AVX512BF16);
-        try (Gemm gemm = new Gemm(
-                workers, new CodeCache(arena), new Processor(real.vendor(), real.brand(), without, real.caches()))) {
-            assertThat(gemm.unit(ComputePrecision.BF16)).isEqualTo(Unit.DOT_BF16);
+        assertThat(unit(workers, "AuthenticAMD", without)).isEqualTo(Unit.DOT_BF16);
+        assertThat(unit(workers, "GenuineIntel", without)).isEqualTo(Unit.FMA_OF_BF16);
+    }
+
+    private Unit unit(Workers workers, String vendor, Set<Feature> features) {
+        Processor real = processor();
+        Processor processor = new Processor(vendor, real.brand(), features, real.caches());
+        try (Gemm gemm = new Gemm(workers, new CodeCache(arena), processor)) {
+            return gemm.unit(ComputePrecision.BF16);
         }
     }
 }
