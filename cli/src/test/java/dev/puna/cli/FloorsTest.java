@@ -41,6 +41,7 @@ final class FloorsTest {
             Map.entry("evaluation", 4),
             Map.entry("server", 4),
             Map.entry("speedrun", 4),
+            Map.entry("langchain4j", 4),
             Map.entry("cli", 5));
 
     /** Found by ServiceLoader, never imported. */
