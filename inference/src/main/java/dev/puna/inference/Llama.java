@@ -212,14 +212,59 @@ public final class Llama implements AutoCloseable {
         lock.lock();
         try {
             requireOpen();
-            return generateLocked(prompt, options, listener, cancellation);
+            return generateLocked(prompt, options, (token, text, end) -> listener.onToken(token, text), cancellation);
         } finally {
             lock.unlock();
         }
     }
 
+    /**
+     * Begins to continue a sequence of ids, on a daemon thread of its own, and returns at once. The generation gives its
+     * tokens to subscribers at their pace ({@link Generation#tokens}), its result to whoever waits, virtual threads
+     * without cost, and can be cancelled.
+     *
+     * @throws ConfigurationException if the prompt is empty or fills the context
+     */
+    public Generation start(int[] prompt, GenerationOptions options) {
+        requirePrompt(prompt);
+        int[] ids = prompt.clone();
+        Cancellation cancellation = new Cancellation();
+        Generation generation = new Generation(cancellation::cancel);
+        long submitted = System.nanoTime();
+        Thread.ofPlatform().daemon().name("puna-llama").start(() -> {
+            lock.lock();
+            try {
+                requireOpen();
+                long begun = System.nanoTime();
+                GenerationResult result = generateLocked(
+                        ids,
+                        options,
+                        (token, text, end) -> generation.publish(new TokenEvent(0, token, text, end)),
+                        cancellation);
+                generation.complete(new EngineResult(
+                        List.of(result),
+                        List.of(),
+                        new EngineResult.Usage(
+                                ids.length,
+                                result.timings().reusedTokens(),
+                                result.tokens().size()),
+                        Duration.ofNanos(begun - submitted)));
+            } catch (RuntimeException e) {
+                generation.fail(e);
+            } finally {
+                lock.unlock();
+            }
+        });
+        return generation;
+    }
+
+    /** Hears each token, and with the last one why it is the last. */
+    private interface Heard {
+        void token(GeneratedToken token, String text, Optional<FinishReason> end);
+    }
+
     private GenerationResult generateLocked(
-            int[] prompt, GenerationOptions options, GenerationListener listener, Cancellation cancellation) {
+            int[] prompt, GenerationOptions options, Heard heard, Cancellation cancellation) {
         requirePrompt(prompt);
         TextStream stream = new TextStream(checkpoint.tokenizer(), prompt, options.stop());
         Sampler sampler = new Sampler(options.sampling(), config().vocabularySize(), prompt);
@@ -260,7 +305,7 @@ public final class Llama implements AutoCloseable {
                     piece += stream.finish();
                 }
                 text.append(piece);
-                listener.onToken(token, piece);
+                heard.token(token, piece, last ? Optional.of(reason) : Optional.empty());
                 if (last) {
                     break;
                 }

@@ -14,6 +14,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Flow;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -177,6 +180,51 @@ class LlamaTest {
                     .isEqualTo(FinishReason.CANCELLED);
             // and the cache is still right
             assertThat(llama.generate(prompt, GREEDY_64).ids()).isEqualTo(greedy);
+        }
+    }
+
+    @Test
+    void aStartedGenerationTellsItsTokensAndCanBeCancelled() throws Exception {
+        try (Llama llama = Llama.load(GOLDEN.resolve("llama-2-gqa"), EXACT)) {
+            int[] prompt = ids("llama-2-gqa", "prompt");
+            int[] greedy = ids("llama-2-gqa", "greedy");
+            List<TokenEvent> heard = new ArrayList<>();
+            CountDownLatch ended = new CountDownLatch(1);
+            Generation generation = llama.start(prompt, GREEDY_64);
+            generation.tokens().subscribe(new Flow.Subscriber<>() {
+                @Override
+                public void onSubscribe(Flow.Subscription subscription) {
+                    subscription.request(Long.MAX_VALUE);
+                }
+
+                @Override
+                public void onNext(TokenEvent event) {
+                    heard.add(event);
+                }
+
+                @Override
+                public void onError(Throwable thrown) {
+                    ended.countDown();
+                }
+
+                @Override
+                public void onComplete() {
+                    ended.countDown();
+                }
+            });
+            EngineResult[] result = new EngineResult[1];
+            Thread waiting = Thread.ofVirtual().start(() -> result[0] = generation.await());
+            waiting.join();
+            assertThat(ended.await(20, TimeUnit.SECONDS)).isTrue();
+            assertThat(result[0].first().ids()).isEqualTo(greedy);
+            assertThat(heard.stream().mapToInt(event -> event.token().id()).toArray())
+                    .isEqualTo(greedy);
+            assertThat(heard.getLast().finishReason()).contains(FinishReason.LENGTH);
+            assertThat(heard.getFirst().finishReason()).isEmpty();
+            Generation cancelled = llama.start(prompt, GREEDY_64.withMaxTokens(200));
+            cancelled.cancel();
+            assertThat(cancelled.await().first().ids().length).isLessThan(200);
+            assertThatThrownBy(() -> llama.start(new int[0], GREEDY_64)).isInstanceOf(ConfigurationException.class);
         }
     }
 
