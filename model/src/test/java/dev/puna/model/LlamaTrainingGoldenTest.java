@@ -241,6 +241,39 @@ class LlamaTrainingGoldenTest {
         return new PackedBatch(batch.ids(), targets, positions, first);
     }
 
+    /**
+     * Gradients add up in fp32 also where products are in bf16: of 512 equal pieces all are in the sum. A sum in bf16
+     * would stand still after 256.
+     */
+    @Test
+    void gradientsOfManyPiecesDoNotDrift() throws IOException {
+        try (Golden golden = open("gqa");
+                ThreadTeam team = new ThreadTeam("drift", 2);
+                Kernels kernels = Kernels.open("auto", team);
+                ParameterStore store = new ParameterStore(golden.config());
+                LlamaTraining training =
+                        new LlamaTraining(store, kernels, ComputePrecision.BF16, KeptActivations.EVERYTHING, 2 * T)) {
+            load(store, golden.file());
+            float scale = 1f / golden.batch().validCount();
+            training.forwardBackward(golden.batch(), scale, 0);
+            List<float[]> one = store.parameters().stream()
+                    .map(p -> p.gradient().toFloats())
+                    .toList();
+            for (int i = 1; i < 512; i++) {
+                training.forwardBackward(golden.batch(), scale, 0);
+            }
+            for (int p = 0; p < one.size(); p++) {
+                float[] expected = one.get(p).clone();
+                for (int i = 0; i < expected.length; i++) {
+                    expected[i] *= 512;
+                }
+                assertThat(distance(store.parameters().get(p).gradient(), Tensor.ofFloats(expected, expected.length)))
+                        .as(store.parameters().get(p).name())
+                        .isLessThan(1e-5);
+            }
+        }
+    }
+
     /** Rows that pad the vocabulary take no part in the softmax and get no gradient, tied or not. */
     @ParameterizedTest
     @ValueSource(strings = {"gqa", "tied"})
