@@ -79,7 +79,7 @@ final class Planner {
         double training = Math.max(seconds - other, LEAST_TRAINING_SHARE * seconds);
         Optional<Plan> best = Optional.empty();
         for (Shape shape : shapes(training)) {
-            Plan plan = plan(shape, speed, training, other, bytes, seconds);
+            Plan plan = plan(shape, speed, training, other, bytes, seconds, memory);
             if (plan.memoryBytes() <= memory
                     && (best.isEmpty()
                             || plan.expectedBitsPerByte() < best.get().expectedBitsPerByte())) {
@@ -103,7 +103,13 @@ final class Planner {
     }
 
     private static Plan plan(
-            Shape shape, MachineSpeed speed, double training, double other, double bytes, double seconds) {
+            Shape shape,
+            MachineSpeed speed,
+            double training,
+            double other,
+            double bytes,
+            double seconds,
+            long memory) {
         double rate = 1 / speed.secondsPerToken(shape);
         double tokens = rate * training;
         double bytesPerToken = bytesPerToken(shape.vocabularySize());
@@ -111,6 +117,9 @@ final class Planner {
         int batchTokens = (int) Math.clamp(2048 * Math.sqrt(tokens / 2e6), 2048, 65536);
         int sequences = Math.max(1, Math.round((float) batchTokens / shape.contextLength()));
         int micro = Math.min(sequences, Math.max(1, 8192 / shape.contextLength()));
+        while (micro > 1 && memoryBytes(shape, micro) > memory) {
+            micro /= 2;
+        }
         sequences = Math.ceilDiv(sequences, micro) * micro;
         long steps = Math.max(20, (long) (tokens / sequences / shape.contextLength()));
         return new Plan(
@@ -127,9 +136,13 @@ final class Planner {
                 (long) measuredBytes(seconds, rate, bytesPerToken),
                 other,
                 expected,
-                ParameterStore.byteSize(shape.config(), false)
-                        + LlamaTraining.byteSize(
-                                shape.config(), KeptActivations.EVERYTHING, micro * shape.contextLength()));
+                memoryBytes(shape, micro));
+    }
+
+    private static long memoryBytes(Shape shape, int microSequences) {
+        return ParameterStore.byteSize(shape.config(), false)
+                + LlamaTraining.byteSize(
+                        shape.config(), KeptActivations.EVERYTHING, microSequences * shape.contextLength());
     }
 
     /** Of the sources of the JDK: 3.02, 3.42, 3.74 bytes at 2,048, 4,096, 8,192 pieces; a line in the logarithm. */
