@@ -75,7 +75,7 @@ public record C4Rules(
             if (terminalPunctuation && (!endsSentence(line) || line.endsWith("..."))) {
                 continue;
             }
-            if (Words.split(line).size() < minWordsPerLine) {
+            if (Words.cut(line).size() < minWordsPerLine) {
                 continue;
             }
             String lower = line.toLowerCase(Locale.ROOT);
@@ -115,7 +115,7 @@ public record C4Rules(
         if (line.length() <= 1000) {
             return false;
         }
-        for (String word : Words.split(line)) {
+        for (String word : Words.cut(line)) {
             if (word.length() > 1000) {
                 return true;
             }

@@ -38,22 +38,31 @@ public record GopherRepetition(
     public Verdict apply(Document document) {
         String text = document.text();
         int chars = Math.max(1, text.length());
-        for (String[] kind : new String[][] {{"paragraphs", "\n\n+"}, {"lines", "\n+"}}) {
+        String stripped = text.strip();
+        for (int newlines = 2; newlines >= 1; newlines--) {
             Set<String> seen = new HashSet<>();
+            int count = 0;
             int repeated = 0;
             int repeatedChars = 0;
-            String[] parts = text.strip().split(kind[1]);
-            for (String part : parts) {
+            for (int at = 0; at < stripped.length() || count == 0; ) {
+                int end = separator(stripped, at, newlines);
+                String part = stripped.substring(at, end);
+                count++;
                 if (!seen.add(part)) {
                     repeated++;
                     repeatedChars += part.length();
                 }
+                at = end;
+                while (at < stripped.length() && stripped.charAt(at) == '\n') {
+                    at++;
+                }
             }
-            if (repeated > maxDuplicateLines * parts.length) {
-                return drop("duplicate " + kind[0], (double) repeated / parts.length);
+            String kind = newlines == 2 ? "paragraphs" : "lines";
+            if (repeated > maxDuplicateLines * count) {
+                return drop("duplicate " + kind, (double) repeated / count);
             }
             if (repeatedChars > maxDuplicateChars * chars) {
-                return drop("characters in duplicate " + kind[0], (double) repeatedChars / chars);
+                return drop("characters in duplicate " + kind, (double) repeatedChars / chars);
             }
         }
         List<String> words = Words.split(text);
@@ -83,6 +92,16 @@ public record GopherRepetition(
             }
         }
         return new Verdict.Keep(document);
+    }
+
+    /** Where so many line ends follow each other next, or the end. */
+    private static int separator(String text, int from, int newlines) {
+        for (int at = text.indexOf('\n', from); at >= 0; at = text.indexOf('\n', at + 1)) {
+            if (newlines == 1 || (at + 1 < text.length() && text.charAt(at + 1) == '\n')) {
+                return at;
+            }
+        }
+        return text.length();
     }
 
     private static Verdict drop(String reason, double value) {

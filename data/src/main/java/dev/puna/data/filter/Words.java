@@ -1,14 +1,30 @@
 package dev.puna.data.filter;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /** Words, lines and hashes of a text, as the rules count them. */
 final class Words {
     private Words() {}
 
-    /** What lies between white space. */
+    /** The text that a thread split last: rules that follow each other look at the same one. */
+    private record Last(String text, List<String> words) {}
+
+    private static final ThreadLocal<Last> LAST = new ThreadLocal<>();
+
+    /** What lies between white space; not to be changed. */
     static List<String> split(String text) {
+        Last last = LAST.get();
+        if (last == null || !last.text().equals(text)) {
+            last = new Last(text, Collections.unmodifiableList(cut(text)));
+            LAST.set(last);
+        }
+        return last.words();
+    }
+
+    /** The same, for a piece that nobody else will ask for. */
+    static List<String> cut(String text) {
         List<String> words = new ArrayList<>(text.length() / 5 + 1);
         int n = text.length();
         int at = 0;

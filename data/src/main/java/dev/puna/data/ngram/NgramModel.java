@@ -33,6 +33,7 @@ public final class NgramModel implements NgramScorer {
     final NgramTable[] tables; // by order - 1
     final float[][] logProbabilities;
     final float[][] backOffs; // none for the highest order
+    private final boolean closed; // without its first word, every n-gram is there too
 
     NgramModel(List<String> words, NgramTable[] tables, float[][] logProbabilities, float[][] backOffs) {
         this.words = List.copyOf(words);
@@ -43,6 +44,19 @@ public final class NgramModel implements NgramScorer {
         this.tables = tables;
         this.logProbabilities = logProbabilities;
         this.backOffs = backOffs;
+        this.closed = isClosed(tables);
+    }
+
+    private static boolean isClosed(NgramTable[] tables) {
+        for (int n = 2; n <= tables.length; n++) {
+            NgramTable table = tables[n - 1];
+            for (int row = 0; row < table.size; row++) {
+                if (tables[n - 2].find(table.words, row * n + 1) < 0) {
+                    return false;
+                }
+            }
+        }
+        return true;
     }
 
     /** Longest n-gram. */
@@ -73,11 +87,53 @@ public final class NgramModel implements NgramScorer {
             text[i + 1] = id(sentence.get(i));
         }
         text[n + 1] = EOS;
+        if (closed) {
+            return logProbabilityUpwards(text);
+        }
         double sum = 0;
         for (int i = 1; i < text.length; i++) {
             sum += score(text, i);
         }
         return sum;
+    }
+
+    /**
+     * Looks for the unigram, then the bigram that ends with it, and so on up to the first that is not there. Those that
+     * end at the word before are the contexts, so that their back-offs need no search.
+     */
+    private double logProbabilityUpwards(int[] text) {
+        int order = tables.length;
+        int[] contexts = new int[order];
+        int[] found = new int[order];
+        int contextCount = upwards(text, 0, contexts);
+        double sum = 0;
+        for (int i = 1; i < text.length; i++) {
+            int matched = upwards(text, i, found);
+            sum += matched == 0 ? logProbabilities[0][UNKNOWN] : logProbabilities[matched - 1][found[matched - 1]];
+            for (int n = Math.max(1, matched); n <= contextCount && n < order; n++) {
+                sum += backOffs[n - 1][contexts[n - 1]];
+            }
+            int[] kept = contexts;
+            contexts = found;
+            found = kept;
+            contextCount = matched;
+        }
+        return sum;
+    }
+
+    /** Rows of the n-grams that end at a word, for n from 1 on; how many there are. */
+    private int upwards(int[] text, int at, int[] rows) {
+        int longest = Math.min(tables.length, at + 1);
+        long hash = 0;
+        for (int n = 1; n <= longest; n++) {
+            hash = NgramTable.hash(hash, text[at - n + 1]);
+            int row = tables[n - 1].find(text, at - n + 1, hash);
+            if (row < 0) {
+                return n - 1;
+            }
+            rows[n - 1] = row;
+        }
+        return longest;
     }
 
     /** log₁₀ of the probability of {@code word} after {@code context}, the nearest word last. */

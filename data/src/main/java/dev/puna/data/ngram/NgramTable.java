@@ -7,30 +7,43 @@ final class NgramTable {
     final int order;
     int size;
     int[] words; // order ids a row
-    private int[] slots = new int[1 << 10];
+    private long[] slots = new long[1 << 10]; // leading half of the hash, row + 1; 0 is empty
 
     NgramTable(int order) {
         this.order = order;
         this.words = new int[order << 9];
     }
 
-    private static int hash(int[] words, int at, int order) {
-        long h = order;
-        for (int i = at; i < at + order; i++) {
-            h = (h ^ words[i]) * 0x9E3779B97F4A7C15L;
-            h ^= h >>> 32;
+    /** The hash of an n-gram, from that of its last n-1 words and its first one; 0 is the hash of no words. */
+    static long hash(long ofTheRest, int word) {
+        long h = (ofTheRest ^ (word + 1)) * 0x9E3779B97F4A7C15L;
+        return h ^ (h >>> 32);
+    }
+
+    private static long hash(int[] words, int at, int order) {
+        long h = 0;
+        for (int i = at + order - 1; i >= at; i--) {
+            h = hash(h, words[i]);
         }
-        return (int) (h ^ (h >>> 29));
+        return h;
     }
 
     /** The row of the n-gram at {@code from[at, at + order)}, or -1. */
     int find(int[] from, int at) {
-        int mask = slots.length - 1;
-        int slot = hash(from, at, order) & mask;
-        while (slots[slot] != 0) {
-            int row = slots[slot] - 1;
-            if (Arrays.equals(words, row * order, row * order + order, from, at, at + order)) {
-                return row;
+        return find(from, at, hash(from, at, order));
+    }
+
+    /** The same when its hash is known. */
+    int find(int[] from, int at, long hash) {
+        long[] table = slots;
+        int mask = table.length - 1;
+        int slot = (int) hash & mask;
+        for (long entry = table[slot]; entry != 0; entry = table[slot]) {
+            if ((entry ^ hash) >>> 32 == 0) {
+                int row = (int) entry - 1;
+                if (Arrays.equals(words, row * order, row * order + order, from, at, at + order)) {
+                    return row;
+                }
             }
             slot = (slot + 1) & mask;
         }
@@ -49,7 +62,7 @@ final class NgramTable {
         System.arraycopy(from, at, words, size * order, order);
         size++;
         if (size * 2 > slots.length) {
-            slots = new int[slots.length * 2];
+            slots = new long[slots.length * 2];
             for (int r = 0; r < size; r++) {
                 insert(r);
             }
@@ -61,10 +74,11 @@ final class NgramTable {
 
     private void insert(int row) {
         int mask = slots.length - 1;
-        int slot = hash(words, row * order, order) & mask;
+        long hash = hash(words, row * order, order);
+        int slot = (int) hash & mask;
         while (slots[slot] != 0) {
             slot = (slot + 1) & mask;
         }
-        slots[slot] = row + 1;
+        slots[slot] = (hash & 0xFFFF_FFFF_0000_0000L) | (row + 1);
     }
 }
