@@ -39,7 +39,7 @@ final class NgramTable {
         int mask = table.length - 1;
         int slot = (int) hash & mask;
         for (long entry = table[slot]; entry != 0; entry = table[slot]) {
-            if ((entry ^ hash) >>> 32 == 0) {
+            if (((entry ^ hash) >>> 32) == 0) {
                 int row = (int) entry - 1;
                 if (Arrays.equals(words, row * order, row * order + order, from, at, at + order)) {
                     return row;
