@@ -31,6 +31,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The engine held against the single-sequence path: everything must be the same, to the bit. */
 @Timeout(60)
@@ -130,6 +131,40 @@ class EngineTest {
             assertThat(counters.reusedTokens() > 0).isEqualTo(sharing);
             assertThat(counters.preemptions() > 0).isEqualTo(positions < 250);
             assertThat(counters.acceptedTokens() > 0).isEqualTo(lookupTokens > 0);
+        }
+    }
+
+    /** Each type of keys and values goes through its own code; of each, rows alone and among others have the same bits. */
+    @ParameterizedTest
+    @EnumSource(value = LlamaOptions.KvType.class, names = "AUTO", mode = EnumSource.Mode.EXCLUDE)
+    void everyTypeOfKeysAndValues(LlamaOptions.KvType kv) throws Exception {
+        // Blocks of Q8_0 hold 32 numbers, so heads must have as many.
+        Path model = kv == LlamaOptions.KvType.Q8_0 ? MODEL.resolveSibling("quantized-256.gguf") : MODEL;
+        LlamaOptions one = ONE.withKv(kv);
+        Random random = new Random(3);
+        List<EngineRequest> requests = new ArrayList<>();
+        List<GenerationResult> expected = new ArrayList<>();
+        try (Llama alone = Llama.load(model, one)) {
+            int vocabulary = alone.config().vocabularySize();
+            for (int i = 0; i < 12; i++) {
+                int[] prompt =
+                        random.ints(1 + random.nextInt(90), 3, vocabulary).toArray();
+                requests.add(EngineRequest.of(prompt, GREEDY.withLogProbabilities(2)));
+                expected.add(alone.generate(prompt, GREEDY.withLogProbabilities(2)));
+            }
+        }
+        EngineOptions options = OPTIONS.withModel(one.withThreads(2).withChunk(24))
+                .withMixedPrefill(16)
+                .withMaxSequences(6);
+        try (Engine engine = Engine.load(model, options)) {
+            List<Generation> generations = new ArrayList<>();
+            for (EngineRequest request : requests) {
+                generations.add(accept(engine.submit(request)));
+            }
+            for (int i = 0; i < requests.size(); i++) {
+                GenerationResult actual = generations.get(i).await().first();
+                assertThat(actual.tokens()).isEqualTo(expected.get(i).tokens());
+            }
         }
     }
 

@@ -4,6 +4,7 @@ import dev.puna.kernels.AttentionSpan;
 import dev.puna.kernels.ComputePrecision;
 import dev.puna.kernels.KvView;
 import dev.puna.kernels.x86.AttentionProduct.Terms;
+import dev.puna.kernels.x86.AttentionStages.Ahead;
 import dev.puna.kernels.x86.AttentionStages.Left;
 import dev.puna.kernels.x86.AttentionStages.Plan;
 import dev.puna.kernels.x86.AttentionStages.Right;
@@ -49,8 +50,14 @@ final class Attention {
 
     /** Where keys and values come from. */
     private interface Keys {
-        /** Puts {@code count} of them from position {@code first} on into rows of scratch, {@code row} bytes apart. */
-        void load(ArgumentBlock arguments, int first, int count, long keys, long values, long row);
+        /** Puts {@code count} of them from position {@code first} on into fp32 rows of {@code padded} elements. */
+        void load(ArgumentBlock arguments, int first, int count, long keys, long values, int padded);
+
+        /** Where the block from position {@code first} on begins in a cache. */
+        Ahead at(int first);
+
+        /** Whether a whole block from there on is rows of fp32 without gaps, so that it need not be copied. */
+        boolean inPlace(int first);
     }
 
     /**
@@ -170,15 +177,14 @@ final class Attention {
         int size = cache.headSize();
         int group = (int) (q.columns() / size / cache.kvHeadCount());
         int together = Math.max(1, QUERIES / group);
+        AttentionStages stages = stages(cache.dtype());
         for (int head = 0; head < cache.kvHeadCount(); head++) {
-            int kvHead = head;
-            Keys keys = (arguments, first, count, k, v, row) ->
-                    decode(arguments, cache, pool, kvHead, first, count, k, v, row);
+            Keys keys = new CacheKeys(stages, cache, pool, head);
             long column = (long) head * group * size * Float.BYTES;
             for (int from = 0; from < span.rowCount(); from += together) {
                 long at = (base + from) * q.rowBytes() + column;
                 pieces.add(new Piece(
-                        stages(cache.dtype()),
+                        stages,
                         keys,
                         q.data().address() + at,
                         y.data().address() + at,
@@ -193,33 +199,57 @@ final class Attention {
         }
     }
 
-    /** Decodes keys and values, run by run of consecutive slots. */
-    private void decode(
-            ArgumentBlock arguments,
-            KvView cache,
-            long pool,
-            int head,
-            int first,
-            int count,
-            long keys,
-            long values,
-            long row) {
-        MemorySegment decode = rows.decode(cache.dtype());
-        for (int t = 0; t < count; ) {
-            int position = first + t;
-            int run = Math.min(count - t, cache.pageLength() - position % cache.pageLength());
-            RowOperations.vectors(arguments, 1, run, cache.headSize())
-                    .set(RowKernels.TO_INNER, row)
-                    .set(RowKernels.FROM_INNER, cache.vectorBytes())
-                    .set(RowKernels.FACTOR, 1f)
-                    .set(RowKernels.TO, keys + t * row)
-                    .set(RowKernels.FROM, pool + cache.keyOffset(head, position))
-                    .call(decode);
-            arguments
-                    .set(RowKernels.TO, values + t * row)
-                    .set(RowKernels.FROM, pool + cache.valueOffset(head, position))
-                    .call(decode);
-            t += run;
+    /** A key/value head of a cache; runs of consecutive slots are decoded together. */
+    private record CacheKeys(AttentionStages stages, KvView cache, long pool, int head) implements Keys {
+        @Override
+        public void load(ArgumentBlock arguments, int first, int count, long keys, long values, int padded) {
+            long row = (long) padded * Float.BYTES;
+            long stride = cache.vectorBytes();
+            for (int t = 0; t < count; ) {
+                int position = first + t;
+                int run = Math.min(count - t, cache.pageLength() - position % cache.pageLength());
+                Ahead at = at(position);
+                stages.load(arguments, cache.dtype(), cache.headSize(), run, at.keys(), stride, keys + t * row, padded);
+                stages.load(
+                        arguments, cache.dtype(), cache.headSize(), run, at.values(), stride, values + t * row, padded);
+                t += run;
+            }
+        }
+
+        @Override
+        public Ahead at(int first) {
+            return new Ahead(
+                    pool + cache.keyOffset(head, first), pool + cache.valueOffset(head, first), cache.vectorBytes());
+        }
+
+        @Override
+        public boolean inPlace(int first) {
+            return cache.dtype() == DType.F32
+                    && cache.headSize() % LANES == 0
+                    && cache.pageLength() - first % cache.pageLength() >= KEYS;
+        }
+    }
+
+    /** A key/value head of a document's rows, from addresses on. */
+    private record DocumentKeys(
+            AttentionStages stages, int size, long keys, long values, long keyStride, long valueStride)
+            implements Keys {
+        @Override
+        public void load(ArgumentBlock arguments, int first, int count, long toKeys, long toValues, int padded) {
+            long key = keys + first * keyStride;
+            long value = values + first * valueStride;
+            stages.load(arguments, DType.F32, size, count, key, keyStride, toKeys, padded);
+            stages.load(arguments, DType.F32, size, count, value, valueStride, toValues, padded);
+        }
+
+        @Override
+        public Ahead at(int first) {
+            return Ahead.NOTHING;
+        }
+
+        @Override
+        public boolean inPlace(int first) {
+            return false;
         }
     }
 
@@ -250,32 +280,7 @@ final class Attention {
                     long column = (long) head * size * Float.BYTES;
                     long keyBase = allKeys.data().address() + start * k.rowBytes() + column;
                     long valueBase = allValues.data().address() + start * v.rowBytes() + column;
-                    Keys keys = (arguments, first, count, toK, toV, row) -> {
-                        stages.copy(
-                                arguments,
-                                1,
-                                count,
-                                size,
-                                toK,
-                                0,
-                                row,
-                                keyBase + first * k.rowBytes(),
-                                0,
-                                k.rowBytes(),
-                                1);
-                        stages.copy(
-                                arguments,
-                                1,
-                                count,
-                                size,
-                                toV,
-                                0,
-                                row,
-                                valueBase + first * v.rowBytes(),
-                                0,
-                                v.rowBytes(),
-                                1);
-                    };
+                    Keys keys = new DocumentKeys(stages, size, keyBase, valueBase, k.rowBytes(), v.rowBytes());
                     for (int from = start; from < segments[s + 1]; from += together) {
                         int rowCount = Math.min(together, segments[s + 1] - from);
                         long at = from * q.rowBytes() + column * group;
@@ -398,35 +403,44 @@ final class Attention {
         int end = piece.last(piece.rows - 1) + 1;
         for (int block = piece.first(0) / KEYS * KEYS; block < end; block += KEYS) {
             int count = Math.min(KEYS, end - block);
-            piece.keys.load(arguments, block, count, m.keyRows, m.valueRows, m.row);
+            Left keys;
+            Left values;
+            long nextKeys = 0;
+            if (!stages.bf16() && count == KEYS && piece.keys.inPlace(block)) {
+                Ahead at = piece.keys.at(block);
+                keys = AttentionStages.along(at.keys(), m.padded);
+                values = AttentionStages.across(at.values(), m.padded);
+                nextKeys = block + KEYS < end ? piece.keys.at(block + KEYS).keys() : at.keys();
+            } else {
+                piece.keys.load(arguments, block, count, m.keyRows, m.valueRows, m.padded);
+                keys = AttentionStages.along(m.keyRows, m.padded);
+                values = AttentionStages.across(m.valueRows, m.padded);
+            }
             if (stages.bf16()) {
-                long keyTerm = (long) (KEYS / LANES) * m.keyPanel;
-                long valueTerm = (long) (m.padded / LANES) * m.valuePanel;
-                stages.pack(
-                        arguments,
-                        m.keyRows,
-                        m.padded,
-                        count,
-                        piece.headSize,
-                        true,
-                        OperandPanel.Order.LANES,
-                        m.keyFactor,
-                        m.keyPanel,
-                        keyTerm);
-                stages.pack(
-                        arguments,
-                        m.valueRows,
-                        m.padded,
-                        piece.headSize,
-                        count,
-                        false,
-                        OperandPanel.Order.LANES,
-                        m.valueFactor,
-                        m.valuePanel,
-                        valueTerm);
+                int zeros = AttentionStages.roundUp(count, 32) - count;
+                if (zeros > 0) {
+                    scratch[member]
+                            .at(m.valueRows + count * m.row, zeros * m.row)
+                            .fill((byte) 0);
+                }
+                Ahead ahead = block + 2 * KEYS <= end ? piece.keys.at(block + KEYS) : Ahead.NOTHING;
+                stages.packKeys(arguments, m.keyRows, m.padded, count, m.keyFactor, m.keyPanel, ahead);
+                stages.packValues(arguments, m.valueRows, m.padded, count, m.valueFactor, m.valuePanel);
+                keys = AttentionStages.packed(m.keyFactor, m.keyPanel, (long) (KEYS / LANES) * m.keyPanel);
+                values = AttentionStages.packed(m.valueFactor, m.valuePanel, (long) (m.padded / LANES) * m.valuePanel);
             }
             for (int panel = 0; panel < m.panels; panel += PANELS) {
-                meet(arguments, stages, piece, m, block, panel, Math.min(PANELS, m.panels - panel));
+                meet(
+                        arguments,
+                        stages,
+                        piece,
+                        m,
+                        keys,
+                        values,
+                        nextKeys,
+                        block,
+                        panel,
+                        Math.min(PANELS, m.panels - panel));
             }
         }
         finish(arguments, member, stages, piece, m);
@@ -478,7 +492,16 @@ final class Attention {
 
     /** Some panels of queries meet a block of keys and values. */
     private static void meet(
-            ArgumentBlock arguments, AttentionStages stages, Piece piece, Memory m, int block, int panel, int panels) {
+            ArgumentBlock arguments,
+            AttentionStages stages,
+            Piece piece,
+            Memory m,
+            Left keys,
+            Left values,
+            long nextKeys,
+            int block,
+            int panel,
+            int panels) {
         int firstRow = Math.min(panel * LANES / piece.group, piece.rows - 1);
         int lastRow = Math.min(((panel + panels) * LANES - 1) / piece.group, piece.rows - 1);
         int visible = Math.min(KEYS, piece.last(lastRow) + 1 - block);
@@ -486,9 +509,6 @@ final class Attention {
             return;
         }
         boolean masked = piece.last(firstRow) < block + KEYS - 1 || piece.first(lastRow) > block;
-        Left keys = stages.bf16()
-                ? AttentionStages.packed(m.keyFactor, m.keyPanel, (long) (KEYS / LANES) * m.keyPanel)
-                : AttentionStages.along(m.keyRows, m.padded);
         Right queries = new Right(m.queryFactor + panel * m.queryPanel, m.queryPanel, m.panels * m.queryPanel);
         Terms terms = stages.terms() == 1 ? Terms.ONE : Terms.TWO;
         int keyPanels = (visible + LANES - 1) / LANES;
@@ -502,7 +522,8 @@ final class Attention {
                 keyPanels,
                 panels,
                 false,
-                terms);
+                terms,
+                nextKeys == 0 ? 0 : values.address());
         long resultPanel = (long) m.padded * LINE;
         long weightPanel = stages.panelBytes(KEYS);
         long weightTerm = Math.min(PANELS, m.panels) * weightPanel;
@@ -523,9 +544,6 @@ final class Attention {
                 .set(AttentionSoftmax.WEIGHTS_PANEL, weightPanel)
                 .set(AttentionSoftmax.WEIGHTS_TERM, weightTerm);
         stages.softmax(arguments, masked);
-        Left values = stages.bf16()
-                ? AttentionStages.packed(m.valueFactor, m.valuePanel, (long) (m.padded / LANES) * m.valuePanel)
-                : AttentionStages.across(m.valueRows, m.padded);
         Right weights = stages.bf16()
                 ? new Right(m.weights, weightPanel, weightTerm)
                 : new Right(m.scores, AttentionStages.SCORES_PANEL, 0);
@@ -539,7 +557,8 @@ final class Attention {
                 m.padded / LANES,
                 panels,
                 true,
-                terms);
+                terms,
+                nextKeys);
     }
 
     private void finish(ArgumentBlock arguments, int member, AttentionStages stages, Piece piece, Memory m) {

@@ -452,7 +452,7 @@ final class AttentionGradient {
 
         private void product(
                 Left left, Right right, int k, long c, long cPanel, int rowPanels, int columnPanels, boolean add) {
-            stages.product(arguments, left, right, k, c, cPanel, rowPanels, columnPanels, add, Terms.ONE);
+            stages.product(arguments, left, right, k, c, cPanel, rowPanels, columnPanels, add, Terms.ONE, 0);
         }
 
         /** The gradient of a block of keys or values, panels of elements, to rows of a tensor. */

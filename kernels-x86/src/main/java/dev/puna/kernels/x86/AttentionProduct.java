@@ -66,6 +66,11 @@ final class AttentionProduct {
     /** Not 0: c is added to. */
     static final int ACCUMULATE = 12;
 
+    /** With {@link Shape#ahead}: memory that is needed next, asked for 1 KiB with every block of sixteen rows. */
+    static final int AHEAD = 13;
+
+    private static final int AHEAD_BYTES = 1024;
+
     /** Bytes of a block of bf16 of sixteen rows or columns. */
     static final int BF16_BLOCK = OperandPanel.BLOCK_BYTES;
 
@@ -97,8 +102,9 @@ final class AttentionProduct {
      * @param row bytes from one row of sixteen to the next
      * @param step bytes from one step of a block to the next
      * @param block bytes from one block to the next
+     * @param ahead whether memory is asked for what is needed next
      */
-    record Shape(boolean bf16, int bytes, int columns, int row, int step, int block) {
+    record Shape(boolean bf16, int bytes, int columns, int row, int step, int block, boolean ahead) {
         int lanes() {
             return bytes / Float.BYTES;
         }
@@ -209,7 +215,14 @@ final class AttentionProduct {
             a.je(rest);
             a.align(32);
             a.bind(block);
+            if (shape.ahead && first == 0) {
+                a.mov(B_STEP[1], argument(AHEAD));
+                a.add(argument(AHEAD).bytes(8), AHEAD_BYTES);
+            }
             for (int step = 0; step < shape.lanes(); step++) {
+                if (shape.ahead && first == 0) {
+                    a.prefetcht0(Memory.at(B_STEP[1], step * AHEAD_BYTES / shape.lanes()));
+                }
                 step(step);
             }
             forward(shape.block, shape.lanes());
@@ -254,12 +267,13 @@ final class AttentionProduct {
         }
     }
 
-    private static Tile a(int i) {
-        return Tile.tmm(4 + i % 2);
+    /** With one panel of columns three take turns, so that a load does not wait for the product before. */
+    private static Tile a(int i, int columns) {
+        return Tile.tmm(4 + i % (4 - columns));
     }
 
-    private static Tile b(int j) {
-        return Tile.tmm(6 + j);
+    private static Tile b(int j, int columns) {
+        return Tile.tmm(8 - columns + j);
     }
 
     /** On tile registers: two panels of rows times two of columns, or four times one. */
@@ -339,14 +353,14 @@ final class AttentionProduct {
             a.mov(COUNT, argument(BLOCKS));
             a.bind(block);
             for (int j = 0; j < columns; j++) {
-                a.tileloadd(b(j), Memory.at(B_STEP[j], LINE, 1));
+                a.tileloadd(b(j, columns), Memory.at(B_STEP[j], LINE, 1));
                 a.add(B_STEP[j], BF16_BLOCK);
                 for (int i = 0; i < rows; i++) {
                     if (j == 0) {
-                        a.tileloadd(a(i), Memory.at(A_STEP[i], LINE, 1));
+                        a.tileloadd(a(i, columns), Memory.at(A_STEP[i], LINE, 1));
                         a.add(A_STEP[i], BF16_BLOCK);
                     }
-                    a.tdpbf16ps(c(i, j, columns), a(i), b(j));
+                    a.tdpbf16ps(c(i, j, columns), a(i, columns), b(j, columns));
                 }
             }
             a.dec(COUNT);

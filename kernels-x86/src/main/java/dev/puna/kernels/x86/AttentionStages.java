@@ -4,6 +4,7 @@ import dev.puna.kernels.x86.AttentionProduct.Terms;
 import dev.puna.kernels.x86.AttentionSoftmax.Weights;
 import dev.puna.kernels.x86.Gemm.Unit;
 import dev.puna.tensor.DType;
+import java.lang.foreign.MemorySegment;
 
 /**
  * The steps of attention as calls of generated code, all on scratch. Queries lie in lanes, keys and elements of heads in
@@ -37,6 +38,10 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
 
     private record TurnedKey(boolean divided) {}
 
+    private record RowsKey(DType dtype, int size) {}
+
+    private record PanelKey(boolean keys, int padded, int terms, int lines) {}
+
     private enum Plain {
         DOTS,
         REMAINDERS
@@ -55,6 +60,15 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
 
     /** A right factor: panels of sixteen columns, and where its second term is. */
     record Right(long address, long panel, long term) {}
+
+    /** Keys and values that are needed next: where, and bytes from row to row; none if that is 0. */
+    record Ahead(long keys, long values, long stride) {
+        static final Ahead NOTHING = new Ahead(0, 0, 0);
+
+        int lines() {
+            return (int) ((stride + LINE - 1) / LINE);
+        }
+    }
 
     /** Addresses in scratch, one after the other; made twice, first to know how much it is. */
     static final class Plan {
@@ -169,6 +183,67 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
         }
     }
 
+    /** Rows of a cache or tensor, {@code stride} bytes apart, as fp32 rows of {@code padded} elements. */
+    void load(ArgumentBlock arguments, DType dtype, int size, int count, long from, long stride, long to, int padded) {
+        if (size % LANES == 0) {
+            arguments
+                    .set(AttentionPanel.FROM, from)
+                    .set(AttentionPanel.STRIDE, stride)
+                    .set(AttentionPanel.TO, to)
+                    .set(AttentionPanel.COUNT, count)
+                    .call(codes.get(new RowsKey(dtype, size), () -> AttentionPanel.rows(dtype, size)));
+            return;
+        }
+        RowOperations.vectors(arguments, 1, count, size)
+                .set(RowKernels.TO_INNER, (long) padded * Float.BYTES)
+                .set(RowKernels.FROM_INNER, stride)
+                .set(RowKernels.FACTOR, 1f)
+                .set(RowKernels.TO, to)
+                .set(RowKernels.FROM, from)
+                .call(rows.decode(dtype));
+    }
+
+    /** Packs rows of keys as a bf16 left factor whose rows they are, and asks memory for the next block. */
+    void packKeys(ArgumentBlock arguments, long from, int padded, int count, long to, long panel, Ahead ahead) {
+        arguments
+                .set(AttentionPanel.NEXT_KEYS, ahead.keys)
+                .set(AttentionPanel.NEXT_VALUES, ahead.values)
+                .set(AttentionPanel.NEXT_STRIDE, ahead.stride);
+        packWhole(
+                arguments,
+                from,
+                (count + LANES - 1) / LANES,
+                to,
+                panel,
+                KEYS / LANES * panel,
+                codes.get(
+                        new PanelKey(true, padded, terms, ahead.lines()),
+                        () -> AttentionPanel.keys(padded, terms, ahead.lines())));
+    }
+
+    /** Packs rows of values as a bf16 left factor whose columns they are; rows up to the next 32nd are zero. */
+    void packValues(ArgumentBlock arguments, long from, int padded, int count, long to, long panel) {
+        packWhole(
+                arguments,
+                from,
+                (count + BF16_DEPTH - 1) / BF16_DEPTH,
+                to,
+                panel,
+                (long) (padded / LANES) * panel,
+                codes.get(new PanelKey(false, padded, terms, 0), () -> AttentionPanel.values(padded, terms)));
+    }
+
+    private static void packWhole(
+            ArgumentBlock arguments, long from, int count, long to, long panel, long term, MemorySegment code) {
+        arguments
+                .set(AttentionPanel.FROM, from)
+                .set(AttentionPanel.TO, to)
+                .set(AttentionPanel.PANEL, panel)
+                .set(AttentionPanel.TERM, term)
+                .set(AttentionPanel.COUNT, count)
+                .call(code);
+    }
+
     /**
      * {@code c (m, n) = a (m, k) · b (k, n)}, or added to c.
      *
@@ -176,6 +251,7 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
      * @param n in panels of sixteen columns
      * @param cPanel bytes from panel to panel of c
      * @param pairs which terms are multiplied
+     * @param ahead what is asked of memory meanwhile, or 0; fp32 and one panel of columns only
      */
     void product(
             ArgumentBlock arguments,
@@ -187,7 +263,8 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
             int m,
             int n,
             boolean accumulate,
-            Terms pairs) {
+            Terms pairs,
+            long ahead) {
         int columns = n % 2 == 0 ? 2 : 1;
         arguments
                 .set(AttentionProduct.A, left.address)
@@ -202,12 +279,13 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
                 .set(AttentionProduct.C_PANEL, cPanel)
                 .set(AttentionProduct.PANELS, m)
                 .set(AttentionProduct.GROUPS, n / columns)
+                .set(AttentionProduct.AHEAD, ahead)
                 .set(AttentionProduct.ACCUMULATE, accumulate ? 1L : 0L);
         if (unit == Unit.AMX_BF16) {
             arguments.call(codes.get(new TilesKey(columns, pairs), () -> AttentionProduct.tiles(columns, pairs)));
         } else {
-            AttentionProduct.Shape shape =
-                    new AttentionProduct.Shape(bf16(), LINE, columns, left.row, left.step, left.block);
+            AttentionProduct.Shape shape = new AttentionProduct.Shape(
+                    bf16(), LINE, columns, left.row, left.step, left.block, ahead != 0 && columns == 1);
             arguments.call(codes.get(shape, () -> AttentionProduct.vectors(shape)));
         }
     }

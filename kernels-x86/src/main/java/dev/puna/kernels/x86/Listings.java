@@ -67,18 +67,20 @@ final class Listings {
         for (DType dtype : new DType[] {DType.F32, DType.F16, DType.BF16, DType.Q8_0}) {
             kernels.put("decode-" + name(dtype), () -> RowKernels.decode(dtype));
             kernels.put("encode-" + name(dtype), () -> RowKernels.encode(dtype));
+            kernels.put("attention-rows-" + name(dtype), () -> AttentionPanel.rows(dtype, HEAD_SIZE));
         }
         int row = HEAD_SIZE * Float.BYTES;
         kernels.put(
                 "attention-scores",
-                () -> AttentionProduct.vectors(new AttentionProduct.Shape(false, 64, 2, row, Float.BYTES, 64)));
+                () -> AttentionProduct.vectors(new AttentionProduct.Shape(false, 64, 2, row, Float.BYTES, 64, false)));
         kernels.put(
                 "attention-results",
-                () -> AttentionProduct.vectors(new AttentionProduct.Shape(false, 64, 2, Float.BYTES, row, 16 * row)));
+                () -> AttentionProduct.vectors(
+                        new AttentionProduct.Shape(false, 64, 2, Float.BYTES, row, 16 * row, false)));
         kernels.put(
                 "rounded-attention-dot",
                 () -> AttentionProduct.vectors(
-                        new AttentionProduct.Shape(true, 64, 2, 64, Float.BYTES, AttentionProduct.BF16_BLOCK)));
+                        new AttentionProduct.Shape(true, 64, 2, 64, Float.BYTES, AttentionProduct.BF16_BLOCK, false)));
         for (AttentionProduct.Terms terms : AttentionProduct.Terms.values()) {
             kernels.put(
                     "rounded-attention-amx-"
@@ -94,6 +96,11 @@ final class Listings {
         }
         kernels.put("attention-slope", () -> AttentionSlope.code(new AttentionSlope.Shape(64, false, true)));
         kernels.put("rounded-attention-slope", () -> AttentionSlope.code(new AttentionSlope.Shape(64, true, true)));
+        for (int terms = 1; terms <= 2; terms++) {
+            int count = terms;
+            kernels.put("rounded-attention-keys-" + terms, () -> AttentionPanel.keys(HEAD_SIZE, count, 2));
+            kernels.put("rounded-attention-values-" + terms, () -> AttentionPanel.values(HEAD_SIZE, count));
+        }
         kernels.put("attention-turned", () -> AttentionRows.turned(true));
         kernels.put("attention-dots", AttentionRows::dots);
         kernels.put("rounded-attention-remainders", AttentionRows::remainders);

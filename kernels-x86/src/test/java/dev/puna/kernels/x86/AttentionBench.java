@@ -44,7 +44,7 @@ final class AttentionBench {
                     cache(kernels, dtype, 2048, 2048);
                 }
                 if (what.isEmpty() || what.contains("decode")) {
-                    cache(kernels, dtype, 1, 8192);
+                    cache(kernels, dtype, 1, Integer.getInteger("context", 8192));
                 }
             }
             if (what.isEmpty() || what.contains("training")) {
@@ -67,9 +67,10 @@ final class AttentionBench {
 
     private static void print(String what, double operations, double bytes, Runnable run) {
         double[] times = new double[RUNS];
-        for (int i = 0; i < 3; i++) {
+        double warm = seconds() + 1.5;
+        do {
             run.run();
-        }
+        } while (seconds() < warm);
         for (int i = 0; i < RUNS; i++) {
             double start = seconds();
             run.run();
@@ -90,7 +91,7 @@ final class AttentionBench {
         try (Arena arena = Arena.ofShared()) {
             long bytes = KvView.bytesPerPage(dtype, KV_HEADS, SIZE, length);
             // Decode reads several layers' caches, one after the other, so that they come from memory.
-            int layers = rows == 1 ? 16 : 1;
+            int layers = rows == 1 ? Integer.getInteger("layers", 16) : 1;
             List<KvView> caches = new java.util.ArrayList<>();
             for (int i = 0; i < layers; i++) {
                 KvView cache =
