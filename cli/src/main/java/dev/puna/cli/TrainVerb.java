@@ -104,7 +104,7 @@ final class TrainVerb extends Verb {
         terminal.out()
                 .println(String.format(
                         Locale.ROOT,
-                        "%n%s parameters, %s tokens, %s of memory; kernels %s, peak %.0f GFLOP/s (%s)",
+                        "%n%s parameters, %s tokens, %s of memory%nkernels %s, MFU of %.0f GFLOP/s (%s)",
                         Quantity.count(resolved.config().parameterCount()),
                         Quantity.count(tokens(resolved)),
                         Quantity.bytes(need(resolved).total()),
@@ -169,7 +169,8 @@ final class TrainVerb extends Verb {
                             need.keep().equals(resolved.keep()) ? "  <- this recipe" : ""));
         }
         terminal.out()
-                .println("beside what the JVM itself takes, about 150 MiB; \"checkpoint\" only while one is written");
+                .println("\"checkpoint\" only while one is written; a process takes about 170 MiB more: the JVM, its heap,"
+                        + "\ncode, packed panels, pages of the shards");
     }
 
     private void show(StepReport report, Recipe resolved) {

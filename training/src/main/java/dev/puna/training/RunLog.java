@@ -166,7 +166,7 @@ final class RunLog implements AutoCloseable {
                 .build();
         chart.getStyler().setLegendVisible(drawn.size() > 1).setLegendPosition(Styler.LegendPosition.InsideNE);
         chart.getStyler().setChartBackgroundColor(Color.WHITE);
-        chart.getStyler().setXAxisDecimalPattern("#,##0");
+        chart.getStyler().setXAxisDecimalPattern("#,##0").setXAxisMin(0.0).setXAxisTickMarkSpacingHint(90);
         for (Curve curve : drawn) {
             chart.addSeries(curve.name(), curve.steps(), curve.values())
                     .setMarker(curve.steps().length < 40 ? SeriesMarkers.CIRCLE : SeriesMarkers.NONE);
