@@ -229,8 +229,10 @@ final class VectorLines {
             }
             case Q4_K -> {
                 int groups = length / 32;
-                int s = row * groups;
-                q4k(bytes, at, at2, groups, scales, minima, s, s + next * groups, x, xAt, sums, sumsAt, sumsAt2);
+                q4k(bytes, at, length / 64, scales, minima, row * groups, x, xAt, sums, sumsAt);
+                if (next > 0) {
+                    q4k(bytes, at2, length / 64, scales, minima, (row + 1) * groups, x, xAt, sums, sumsAt2);
+                }
             }
             case Q6_K -> {
                 int groups = length / 16;
@@ -398,57 +400,41 @@ final class VectorLines {
         }
     }
 
-    /** Groups of 32: the lower or the upper nibbles of 32 bytes. */
+    /** Pairs of groups of 32: the lower and the upper nibbles of 32 bytes. */
     private static void q4k(
             byte[] q,
             int at,
-            int at2,
-            int groups,
+            int pairs,
             float[] scales,
             float[] minima,
             int s,
-            int s2,
             float[] x,
             int xAt,
             float[] sums,
-            int to,
-            int to2) {
+            int to) {
         var a = FloatVector.zero(F);
-        var b = a;
-        for (int i = 0; i < groups; i++) {
-            int p = Q45KBlock.Q4 + (i >> 3) * Q45KBlock.BYTES4 + ((i >> 1) & 3) * 32;
-            int shift = (i & 1) * 4;
-            var x0 = FloatVector.fromArray(F, x, xAt + 32 * i);
-            var x1 = FloatVector.fromArray(F, x, xAt + 32 * i + 16);
-            var values = CODES.mul(FloatVector.broadcast(F, scales[s + i]))
-                    .sub(FloatVector.broadcast(F, minima[s + i]))
+        for (int i = 0; i < pairs; i++) {
+            int p = at + Q45KBlock.Q4 + (i >> 2) * Q45KBlock.BYTES4 + (i & 3) * 32;
+            var low = CODES.mul(FloatVector.broadcast(F, scales[s + 2 * i]))
+                    .sub(FloatVector.broadcast(F, minima[s + 2 * i]))
                     .reinterpretAsInts();
-            var q0 = (IntVector) ByteVector.fromArray(B, q, at + p).convertShape(VectorOperators.B2I, I, 0);
-            var q1 = (IntVector) ByteVector.fromArray(B, q, at + p + 16).convertShape(VectorOperators.B2I, I, 0);
-            a = q0.lanewise(VectorOperators.LSHR, shift)
-                    .selectFrom(values)
-                    .reinterpretAsFloats()
-                    .fma(x0, a);
-            a = q1.lanewise(VectorOperators.LSHR, shift)
-                    .selectFrom(values)
-                    .reinterpretAsFloats()
-                    .fma(x1, a);
-            var values2 = CODES.mul(FloatVector.broadcast(F, scales[s2 + i]))
-                    .sub(FloatVector.broadcast(F, minima[s2 + i]))
+            var high = CODES.mul(FloatVector.broadcast(F, scales[s + 2 * i + 1]))
+                    .sub(FloatVector.broadcast(F, minima[s + 2 * i + 1]))
                     .reinterpretAsInts();
-            var r0 = (IntVector) ByteVector.fromArray(B, q, at2 + p).convertShape(VectorOperators.B2I, I, 0);
-            var r1 = (IntVector) ByteVector.fromArray(B, q, at2 + p + 16).convertShape(VectorOperators.B2I, I, 0);
-            b = r0.lanewise(VectorOperators.LSHR, shift)
-                    .selectFrom(values2)
+            var first = (IntVector) ByteVector.fromArray(B, q, p).convertShape(VectorOperators.B2I, I, 0);
+            var second = (IntVector) ByteVector.fromArray(B, q, p + 16).convertShape(VectorOperators.B2I, I, 0);
+            a = first.selectFrom(low).reinterpretAsFloats().fma(FloatVector.fromArray(F, x, xAt + 64 * i), a);
+            a = second.selectFrom(low).reinterpretAsFloats().fma(FloatVector.fromArray(F, x, xAt + 64 * i + 16), a);
+            a = first.lanewise(VectorOperators.LSHR, 4)
+                    .selectFrom(high)
                     .reinterpretAsFloats()
-                    .fma(x0, b);
-            b = r1.lanewise(VectorOperators.LSHR, shift)
-                    .selectFrom(values2)
+                    .fma(FloatVector.fromArray(F, x, xAt + 64 * i + 32), a);
+            a = second.lanewise(VectorOperators.LSHR, 4)
+                    .selectFrom(high)
                     .reinterpretAsFloats()
-                    .fma(x1, b);
+                    .fma(FloatVector.fromArray(F, x, xAt + 64 * i + 48), a);
         }
         a.intoArray(sums, to);
-        b.intoArray(sums, to2);
     }
 
     private void scalesOfQ6K(int blocks) {
