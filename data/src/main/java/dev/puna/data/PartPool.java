@@ -10,6 +10,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 
 /** Threads that work on numbered parts, in the order of the numbers. The first failure stops all. */
 public final class PartPool implements AutoCloseable {
@@ -31,16 +33,17 @@ public final class PartPool implements AutoCloseable {
     /** Runs the task for parts {@code [0, count)} and returns when all are done. */
     public void forEach(int count, PartTask task) throws IOException {
         List<Future<?>> futures = new ArrayList<>();
+        AtomicReference<@Nullable Throwable> first = new AtomicReference<>();
         for (int i = 0; i < count; i++) {
             int part = i;
             futures.add(pool.submit(() -> {
                 check();
-                boolean done = false;
                 try {
                     task.run(part);
-                    done = true;
-                } finally {
-                    stopped |= !done;
+                } catch (IOException | RuntimeException | Error e) {
+                    first.compareAndSet(null, e); // others stop because of it, and may be asked before it
+                    stopped = true;
+                    throw e;
                 }
                 return null;
             }));
@@ -53,7 +56,8 @@ public final class PartPool implements AutoCloseable {
             Thread.currentThread().interrupt();
             throw new InterruptedIOException("the work was interrupted");
         } catch (ExecutionException e) {
-            switch (e.getCause()) {
+            Throwable failure = first.get();
+            switch (failure == null ? e.getCause() : failure) {
                 case IOException io -> throw io;
                 case RuntimeException r -> throw r;
                 case Error error -> throw error;
