@@ -15,7 +15,7 @@ import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
 
 /**
  * LangChain4j's own suite, which asks for the capital of Germany and the weather in Munich: only with a model that knows,
- * whose path {@code PUNA_CHAT_MODEL} gives (docs/decisions/0005-langchain4j-suites.md).
+ * whose path {@code PUNA_CHAT_MODEL} gives (docs/decisions/0006-langchain4j-suites.md).
  */
 @EnabledIfEnvironmentVariable(named = "PUNA_CHAT_MODEL", matches = ".+")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
