@@ -169,8 +169,9 @@ final class TrainVerb extends Verb {
                             need.keep().equals(resolved.keep()) ? "  <- this recipe" : ""));
         }
         terminal.out()
-                .println("\"checkpoint\" only while one is written; a process takes about 170 MiB more: the JVM, its heap,"
-                        + "\ncode, packed panels, pages of the shards");
+                .println(
+                        "\"checkpoint\" only while one is written; a process takes about 170 MiB more: the JVM, its heap,"
+                                + "\ncode, packed panels, pages of the shards");
     }
 
     private void show(StepReport report, Recipe resolved) {

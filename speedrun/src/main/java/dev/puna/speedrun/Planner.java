@@ -103,13 +103,7 @@ final class Planner {
     }
 
     private static Plan plan(
-            Shape shape,
-            MachineSpeed speed,
-            double training,
-            double other,
-            double bytes,
-            double seconds,
-            long memory) {
+            Shape shape, MachineSpeed speed, double training, double other, double bytes, double seconds, long memory) {
         double rate = 1 / speed.secondsPerToken(shape);
         double tokens = rate * training;
         double bytesPerToken = bytesPerToken(shape.vocabularySize());
