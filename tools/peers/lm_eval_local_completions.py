@@ -1,6 +1,6 @@
 """lm-evaluation-harness over HTTP against `puna serve`, beside transformers on the same weights.
 
-    pip install lm-eval transformers torch
+    pip install "lm-eval[api]" transformers torch
     puna convert MODEL hf --to hf                # the same weights for both
     puna serve hf --port 8080 &
     python tools/peers/lm_eval_local_completions.py hf http://127.0.0.1:8080/v1/completions

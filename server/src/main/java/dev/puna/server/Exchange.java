@@ -107,6 +107,13 @@ final class Exchange {
         return !socket.isConnected();
     }
 
+    /** Closes the connection; what was sent still arrives. */
+    void hangUp() {
+        if (socket != null) {
+            socket.close();
+        }
+    }
+
     void send(Object body) {
         send("application/json", Json.bytes(body));
     }

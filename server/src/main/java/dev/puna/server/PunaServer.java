@@ -177,7 +177,8 @@ public final class PunaServer implements AutoCloseable {
             Exchange exchange = new Exchange(request, response, options.maxBodyBytes(), deadlines, SOCKET.get());
             long start = System.nanoTime();
             metrics.begun();
-            if (exchange.header("Connection").equalsIgnoreCase("close")) {
+            boolean last = exchange.header("Connection").equalsIgnoreCase("close");
+            if (last) {
                 response.header(HeaderNames.CONNECTION, "close");
             }
             try {
@@ -190,6 +191,9 @@ public final class PunaServer implements AutoCloseable {
                 exchange.refuse(e);
             } finally {
                 metrics.ended(System.nanoTime() - start);
+                if (last && response.isSent()) {
+                    exchange.hangUp(); // the library says so and does not
+                }
             }
         };
     }

@@ -363,6 +363,17 @@ class ApiTest {
     }
 
     @Test
+    void aConnectionIsClosedForWhoAsksForThat() throws IOException {
+        try (Socket socket = new Socket("127.0.0.1", server.port())) {
+            socket.getOutputStream()
+                    .write("GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                            .getBytes(StandardCharsets.ISO_8859_1));
+            String all = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8); // until the end
+            assertThat(all).startsWith("HTTP/1.1 200").endsWith("{\"status\":\"ok\"}");
+        }
+    }
+
+    @Test
     void bodiesAndHeadersHaveLimits() throws Exception {
         HttpResponse<String> large = post("/v1/completions", "{\"prompt\":\"" + "a".repeat(200_000) + "\"}");
         assertThat(large.statusCode()).isEqualTo(413);
