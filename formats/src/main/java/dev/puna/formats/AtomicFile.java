@@ -86,8 +86,8 @@ public final class AtomicFile implements AutoCloseable {
     /** A copy off the Java heap; the next one replaces it. */
     private ByteBuffer staged(MemorySegment piece) {
         ByteBuffer buffer = staging;
-        if (buffer == null) {
-            buffer = ByteBuffer.allocateDirect(CHUNK);
+        if (buffer == null || buffer.capacity() < piece.byteSize()) {
+            buffer = ByteBuffer.allocateDirect(Math.toIntExact(piece.byteSize()));
             staging = buffer;
         }
         buffer.clear().limit(Math.toIntExact(piece.byteSize()));
