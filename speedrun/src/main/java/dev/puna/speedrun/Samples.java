@@ -14,13 +14,13 @@ import java.util.List;
  * @param text that followed
  */
 public record Samples(String prompt, String text) {
-    /** How a line of a program, of Javadoc, of an {@code if} begins. */
+    /** How a line of a program, of Javadoc, of an {@code if} begins, without the space that is part of the next token. */
     private static final List<String> PROGRAM = List.of(
-            "    public static int ",
-            "    /**\n     * Returns the ",
+            "    public static int",
+            "    /**\n     * Returns the",
             "        if (index < 0",
             "import java.util.",
-            "    @Override\n    public boolean equals(Object ");
+            "    @Override\n    public boolean equals(Object");
 
     private static final int PROMPT_CHARS = 40;
 

@@ -203,6 +203,7 @@ public final class Speedrun implements AutoCloseable {
                 () -> {
                     results[0] = results(plan, tokens, trained, measured);
                     picture.results(results[0]);
+                    picture.done(Stage.REPORT, 0, "report.html, report.md", false); // as the report shows it
                     Report.write(directory, picture, results[0]);
                     return new Written("report.html");
                 },
