@@ -151,8 +151,9 @@ final class ActiveSequence {
      * before it was chosen: what is chosen at a row is then exactly what would have been chosen without guessing.
      *
      * @param last the committed length when the step began, minus one
+     * @param workspace with the logits
      */
-    void accept(int position, int last, float[] logits) {
+    void accept(int position, int last, Sampler.Workspace workspace) {
         int guesses = position - last;
         if (finish != null || (guesses > 0 && (accepted != guesses || ids[position] != draft[guesses - 1]))) {
             return;
@@ -163,7 +164,7 @@ final class ActiveSequence {
             return;
         }
         long[] allowed = constraint == null ? null : constraint.allowed();
-        int id = sampler.next(logits, allowed);
+        int id = sampler.next(workspace.raw, allowed, workspace);
         if (constraint != null) {
             constraint.accept(id);
         }
@@ -172,7 +173,7 @@ final class ActiveSequence {
             ids = Arrays.copyOf(ids, 2 * ids.length);
         }
         ids[length++] = id;
-        tokens.add(describe(id, logits, options));
+        tokens.add(describe(id, workspace.raw, options));
         boolean end = options.stopIds().contains(id) || (!options.ignoreEnd() && stream.endsGeneration(id));
         String piece = end ? "" : stream.accept(id);
         if (end || stream.stopped()) {

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * A smaller model that guesses what the large one will choose, so that one step of the large one may settle several
@@ -36,7 +37,7 @@ final class DraftModel implements AutoCloseable {
     private Activations activations;
     private final Slab logitSlab;
     private final Tensor logits; // (maxSequences, V)
-    private final float[][] raw;
+    private final List<Sampler.Workspace> workspaces; // one for each member of the team
 
     /**
      * @param checkpoint closed with this model
@@ -60,7 +61,9 @@ final class DraftModel implements AutoCloseable {
         this.activations = new Activations(config, 1);
         this.logitSlab = new Slab(Slab.bytesFor(DType.F32, options.maxSequences(), config.vocabularySize()));
         this.logits = logitSlab.allocate(DType.F32, options.maxSequences(), config.vocabularySize());
-        this.raw = new float[threads.size()][config.vocabularySize()];
+        this.workspaces = Stream.generate(() -> new Sampler.Workspace(config.vocabularySize()))
+                .limit(threads.size())
+                .toList();
     }
 
     private static DType dtype(LlamaCheckpoint draft, EngineOptions options) {
@@ -197,13 +200,14 @@ final class DraftModel implements AutoCloseable {
         Tensor some = logits.rows(0, ready.size()); // (ready, V)
         model.logits(some, hidden);
         threads.run((member, size) -> {
-            float[] values = raw[member];
+            Sampler.Workspace workspace = workspaces.get(member);
+            float[] values = workspace.raw;
             for (int i = member; i < ready.size(); i += size) {
                 ActiveSequence sequence = ready.get(i);
                 MemorySegment.copy(some.row(i).data(), Tensor.F32_LE, 0, values, 0, values.length);
                 int guessed = sequence.draft.length;
                 sequence.draft = Arrays.copyOf(sequence.draft, guessed + 1);
-                sequence.draft[guessed] = sequence.sampler.guess(values, guessed);
+                sequence.draft[guessed] = sequence.sampler.guess(values, guessed, workspace);
             }
         });
     }

@@ -32,6 +32,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -83,7 +84,7 @@ public final class Engine implements AutoCloseable {
     private final @Nullable DraftModel draft;
     private final Slab logitSlab;
     private final Tensor logits; // (64, V)
-    private final float[][] raw; // one row of logits for each member of the team
+    private final List<Sampler.Workspace> workspaces; // one for each member of the team
     private final Thread thread;
 
     private final ReentrantLock lock = new ReentrantLock();
@@ -169,7 +170,9 @@ public final class Engine implements AutoCloseable {
         this.activations = new Activations(config, 1);
         this.logitSlab = new Slab(Slab.bytesFor(DType.F32, LOGIT_ROWS, config.vocabularySize()));
         this.logits = logitSlab.allocate(DType.F32, LOGIT_ROWS, config.vocabularySize());
-        this.raw = new float[threads.size()][config.vocabularySize()];
+        this.workspaces = Stream.generate(() -> new Sampler.Workspace(config.vocabularySize()))
+                .limit(threads.size())
+                .toList();
         this.counters = count(0, 0);
         this.thread = Thread.ofPlatform().daemon().name("puna-engine").unstarted(this::run);
     }
@@ -896,10 +899,11 @@ public final class Engine implements AutoCloseable {
                 for (int i = first; i < end; i++) {
                     if (owners[i] % size == member) {
                         ActiveSequence sequence = batch.get(owners[i]);
-                        float[] values = raw[member];
-                        MemorySegment.copy(some.row(i - first).data(), Tensor.F32_LE, 0, values, 0, values.length);
+                        Sampler.Workspace workspace = workspaces.get(member);
+                        MemorySegment.copy(
+                                some.row(i - first).data(), Tensor.F32_LE, 0, workspace.raw, 0, workspace.raw.length);
                         try {
-                            accept(sequence, positions[i], lasts[owners[i]], values);
+                            accept(sequence, positions[i], lasts[owners[i]], workspace);
                         } catch (RuntimeException e) {
                             sequence.failure = e;
                         }
@@ -909,16 +913,16 @@ public final class Engine implements AutoCloseable {
         }
     }
 
-    private static void accept(ActiveSequence sequence, int position, int last, float[] values) {
+    private static void accept(ActiveSequence sequence, int position, int last, Sampler.Workspace workspace) {
         if (position < sequence.promptLength - 1) {
-            sequence.acceptPrompt(position, values);
+            sequence.acceptPrompt(position, workspace.raw);
             return;
         }
-        sequence.accept(position, last, values);
+        sequence.accept(position, last, workspace);
         ActiveRequest request = sequence.request;
         if (!request.forked && sequence.choice == 0) {
             for (ActiveSequence other : request.sequences.subList(1, request.sequences.size())) {
-                other.accept(position, last, values);
+                other.accept(position, last, workspace);
             }
         }
     }

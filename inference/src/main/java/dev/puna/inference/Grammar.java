@@ -22,8 +22,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The grammar becomes a pushdown automaton over the bytes of UTF-8. Its states (sets of stacks, each a persistent list
  * whose nodes exist once) are made as they are met; so is, for each state, the mask of the tokens that may follow: a walk
- * of automaton and vocabulary together, the vocabulary as a trie of its tokens' bytes (Willard and Louf 2023; Dong et al.
- * 2024). A state that was met before costs a look into a table. One grammar may serve many answers at once.
+ * of automaton and vocabulary together, the vocabulary as a trie of its tokens' bytes in the order of the walk (Willard and
+ * Louf 2023; Dong et al. 2024). A state that was met before costs a look into a table. One grammar may serve many
+ * answers at once.
  */
 public final class Grammar implements TokenConstraint {
     /** Nodes of stacks that are remembered; when there are more, everything met so far is forgotten. */
@@ -38,6 +39,9 @@ public final class Grammar implements TokenConstraint {
     private final Rules rules;
     private final Map<Node, Node> nodes = new HashMap<>();
     private final Map<List<Integer>, Place> places = new HashMap<>();
+    /** No stack, and no answer ends here. */
+    private final Place nowhere = new Place(List.of(), false);
+
     private int masks;
     private int nextNumber;
 
@@ -137,11 +141,42 @@ public final class Grammar implements TokenConstraint {
         final List<Node> stacks;
         final boolean accepting;
         final @Nullable Place[] next = new Place[256];
+        /** Where sets of its stacks lead, a bit for each; bytes that the same stacks take lead to the same place. */
+        long[] taken = new long[4];
+
+        @Nullable
+        Place[] after = new Place[4];
+
+        int afterCount;
         long @Nullable [] mask;
 
         Place(List<Node> stacks, boolean accepting) {
             this.stacks = stacks;
             this.accepting = accepting;
+        }
+
+        /** Whether nothing leads on from here. */
+        boolean isEnd() {
+            return stacks.isEmpty();
+        }
+
+        @Nullable
+        Place after(long stacksTaken) {
+            for (int i = 0; i < afterCount; i++) {
+                if (taken[i] == stacksTaken) {
+                    return after[i];
+                }
+            }
+            return null;
+        }
+
+        void leads(long stacksTaken, Place place) {
+            if (afterCount == taken.length) {
+                taken = Arrays.copyOf(taken, 2 * afterCount);
+                after = Arrays.copyOf(after, 2 * afterCount);
+            }
+            taken[afterCount] = stacksTaken;
+            after[afterCount++] = place;
         }
     }
 
@@ -214,16 +249,41 @@ public final class Grammar implements TokenConstraint {
         if (known != null) {
             return known;
         }
+        Place next = place.stacks.size() > Long.SIZE ? step(place, b) : stepOfTaken(place, b);
+        place.next[b] = next;
+        return next;
+    }
+
+    private Place stepOfTaken(Place place, int b) {
+        long taken = 0;
+        for (int i = 0; i < place.stacks.size(); i++) {
+            taken |= takes(place.stacks.get(i), b) ? 1L << i : 0;
+        }
+        if (taken == 0) {
+            return nowhere;
+        }
+        Place known = place.after(taken);
+        if (known == null) {
+            known = step(place, b);
+            place.leads(taken, known);
+        }
+        return known;
+    }
+
+    private boolean takes(Node stack, int b) {
+        long[] bytes = rules.classes().get(rules.symbols()[stack.position] >> 1);
+        return (bytes[b >> 6] >>> b & 1) != 0;
+    }
+
+    /** Where the stacks that take a byte lead. */
+    private Place step(Place place, int b) {
         Closure closure = new Closure();
         for (Node stack : place.stacks) {
-            long[] bytes = rules.classes().get(rules.symbols()[stack.position] >> 1);
-            if ((bytes[b >> 6] >>> b & 1) != 0) {
+            if (takes(stack, b)) {
                 expand(stack.position + 1, stack.below, closure);
             }
         }
-        Place next = place(closure);
-        place.next[b] = next;
-        return next;
+        return place(closure);
     }
 
     private long[] mask(Place place) {
@@ -237,7 +297,7 @@ public final class Grammar implements TokenConstraint {
             masks = 0;
         }
         long[] mask = new long[wordCount];
-        walk(place, 0, mask);
+        walk(place, mask);
         if (place.accepting || Arrays.stream(mask).allMatch(word -> word == 0)) {
             for (int i = 0; i < wordCount; i++) {
                 mask[i] |= ends[i];
@@ -248,18 +308,23 @@ public final class Grammar implements TokenConstraint {
         return mask;
     }
 
-    private void walk(Place place, int trieNode, long[] mask) {
-        for (int child = trie.firstChild(trieNode); child != 0; child = trie.sibling(child)) {
-            Place next = follow(place, trie.byteOf(child));
-            if (next.stacks.isEmpty() && !next.accepting) {
+    private void walk(Place place, long[] mask) {
+        Place[] path = new Place[trie.deepest() + 1]; // where the bytes on the way to a node lead
+        path[0] = place;
+        int node = 0;
+        while (node < trie.size()) {
+            int depth = trie.depth(node);
+            Place next = follow(path[depth - 1], trie.byteOf(node));
+            if (next.isEnd() && !next.accepting) {
+                node = trie.after(node);
                 continue;
             }
-            for (int id : trie.ids(child)) {
+            for (int i = trie.firstId(node); i < trie.firstId(node + 1); i++) {
+                int id = trie.id(i);
                 mask[id / 64] |= 1L << id;
             }
-            if (!next.stacks.isEmpty()) {
-                walk(next, child, mask);
-            }
+            path[depth] = next;
+            node = next.isEnd() ? trie.after(node) : node + 1;
         }
     }
 

@@ -17,9 +17,18 @@ import org.jspecify.annotations.Nullable;
 public final class Sampler {
     private static final long GOLDEN_GAMMA = 0x9E3779B97F4A7C15L;
 
+    /**
+     * Top-p sums weights by size before it sorts: 32 classes between powers of two, from 1 down to 2⁻³², the rest in the
+     * last.
+     */
+    private static final int CLASSES = 1024;
+
+    private static final int CLASS_SHIFT = 52 - 5;
+    private static final long ONE = Double.doubleToRawLongBits(1);
+
     private final Sampling sampling;
     private final int vocabularySize;
-    private final double[] logits;
+    private @Nullable Workspace own;
     /** Tokens of the prompt and the answer, for the penalties. */
     private int[] history;
 
@@ -27,11 +36,35 @@ public final class Sampler {
     private final int promptLength;
     /** How often a token occurs in the answer's part of the window; 0 outside {@link #applyPenalties}. */
     private final int[] counts;
-    /** Candidates, by falling probability once they are sorted. */
-    private final int[] candidates;
 
-    private final double[] weights;
     private long state;
+
+    // Parts of the workspace in use.
+    private double[] logits = {};
+    private int[] candidates = {};
+    private double[] weights = {};
+
+    /** What choosing one token needs in memory; one for each thread that chooses serves any number of samplers. */
+    static final class Workspace {
+        /** A row of logits; free for whoever calls. */
+        final float[] raw;
+
+        private final double[] logits;
+        /** Candidates, by falling probability where they are sorted. */
+        private final int[] candidates;
+
+        private final double[] weights;
+        private final double[] sorted;
+        private final double[] sums = new double[CLASSES];
+
+        Workspace(int vocabularySize) {
+            raw = new float[vocabularySize];
+            logits = new double[vocabularySize];
+            candidates = new int[vocabularySize];
+            weights = new double[vocabularySize];
+            sorted = new double[vocabularySize];
+        }
+    }
 
     /**
      * @param prompt ids that the repetition penalty counts as seen
@@ -45,10 +78,7 @@ public final class Sampler {
         }
         this.sampling = sampling;
         this.vocabularySize = vocabularySize;
-        this.logits = new double[vocabularySize];
         this.counts = new int[sampling.hasPenalties() ? vocabularySize : 0];
-        this.candidates = new int[sampling.isGreedy() ? 0 : vocabularySize];
-        this.weights = new double[sampling.isGreedy() ? 0 : vocabularySize];
         this.history = Arrays.copyOf(prompt, prompt.length + 64);
         this.historyLength = prompt.length;
         this.promptLength = prompt.length;
@@ -62,7 +92,12 @@ public final class Sampler {
      * @throws IllegalArgumentException if no logit is a number
      */
     public int next(float[] raw) {
-        return next(raw, null);
+        Workspace workspace = own;
+        if (workspace == null) {
+            workspace = new Workspace(vocabularySize);
+            own = workspace;
+        }
+        return next(raw, null, workspace);
     }
 
     /**
@@ -72,8 +107,8 @@ public final class Sampler {
      * @param allowed bit {@code id % 64} of word {@code id / 64}; null allows all
      * @throws IllegalArgumentException if no logit of an allowed token is a number
      */
-    int next(float[] raw, long @Nullable [] allowed) {
-        int chosen = choose(raw, allowed);
+    int next(float[] raw, long @Nullable [] allowed, Workspace workspace) {
+        int chosen = choose(raw, allowed, workspace);
         if (historyLength == history.length) {
             history = Arrays.copyOf(history, 2 * history.length);
         }
@@ -86,22 +121,31 @@ public final class Sampler {
      * changes nothing. The draw is the one that will be made there: so a model that gives nearly the same probabilities
      * guesses nearly always what will be drawn.
      */
-    int guess(float[] raw, int ahead) {
+    int guess(float[] raw, int ahead, Workspace workspace) {
         long now = state;
         if (!sampling.isGreedy()) {
             state += ahead * GOLDEN_GAMMA;
         }
         try {
-            return choose(raw, null);
+            return choose(raw, null, workspace);
         } finally {
             state = now;
         }
     }
 
-    private int choose(float[] raw, long @Nullable [] allowed) {
+    private int choose(float[] raw, long @Nullable [] allowed, Workspace workspace) {
         if (raw.length != vocabularySize) {
             throw new IllegalArgumentException(raw.length + " logits for a vocabulary of " + vocabularySize);
         }
+        if (sampling.isGreedy()
+                && allowed == null
+                && !sampling.hasPenalties()
+                && sampling.logitBias().isEmpty()) {
+            return largest(raw);
+        }
+        logits = workspace.logits;
+        candidates = workspace.candidates;
+        weights = workspace.weights;
         for (int i = 0; i < raw.length; i++) {
             logits[i] = raw[i];
         }
@@ -115,7 +159,7 @@ public final class Sampler {
             mask(allowed);
         }
         int best = largest();
-        return sampling.isGreedy() ? best : draw(best);
+        return sampling.isGreedy() ? best : draw(best, workspace);
     }
 
     /**
@@ -202,6 +246,18 @@ public final class Sampler {
         }
     }
 
+    private static int largest(float[] raw) {
+        int best = -1;
+        float max = Float.NEGATIVE_INFINITY;
+        for (int i = 0; i < raw.length; i++) {
+            if (raw[i] > max) {
+                max = raw[i];
+                best = i;
+            }
+        }
+        return found(best);
+    }
+
     private int largest() {
         int best = -1;
         double max = Double.NEGATIVE_INFINITY;
@@ -211,13 +267,17 @@ public final class Sampler {
                 best = i;
             }
         }
+        return found(best);
+    }
+
+    private static int found(int best) {
         if (best < 0) {
             throw new IllegalArgumentException("no logit is a number: the model has diverged or its file is damaged");
         }
         return best;
     }
 
-    private int draw(int best) {
+    private int draw(int best, Workspace workspace) {
         double max = logits[best];
         int count = 0;
         if (sampling.topK() > 0 && sampling.topK() < vocabularySize) {
@@ -235,7 +295,7 @@ public final class Sampler {
             }
         }
         if (sampling.topP() < 1) {
-            count = keepTopP(count);
+            return drawTopP(count, workspace);
         }
         if (sampling.minP() > 0) {
             int kept = 0;
@@ -334,31 +394,87 @@ public final class Sampler {
         candidates[j] = id;
     }
 
-    /** Sorts what can belong to the set by falling weight and cuts it where the sum reaches top-p. */
-    private int keepTopP(int count) {
+    /**
+     * Draws among the most probable candidates that together reach top-p. Only their weights are sorted; which token
+     * stands at the place that is drawn is looked up. Sums are those of all candidates sorted by falling probability,
+     * smaller ids first among equals.
+     */
+    private int drawTopP(int count, Workspace workspace) {
         double sum = 0;
         for (int i = 0; i < count; i++) {
             sum += weights[i];
         }
+        double enough = sampling.topP() * sum;
         // Tokens below this weigh less than 1 − p all together: they lie in the tail that is cut off anyway.
-        double threshold = (1 - sampling.topP()) * sum / count;
+        double least = Math.max((1 - sampling.topP()) * sum / count, leastOf(count, enough, workspace.sums));
+        double[] sorted = workspace.sorted;
         int kept = 0;
         for (int i = 0; i < count; i++) {
-            if (weights[i] >= threshold) {
-                candidates[kept++] = candidates[i];
+            if (weights[i] >= least) {
+                sorted[kept++] = weights[i];
             }
         }
-        sortCandidates(kept);
-        double max = logits[candidates[0]];
+        Arrays.sort(sorted, 0, kept); // the largest last
+        int size = 0;
+        for (double reached = 0; size < kept && !(reached >= enough); size++) {
+            reached += sorted[kept - 1 - size];
+        }
+        while (size > 0 && sorted[kept - size] < sampling.minP()) { // the most probable token weighs 1
+            size--;
+        }
+        double total = 0;
+        for (int i = 0; i < size; i++) {
+            total += sorted[kept - 1 - i];
+        }
+        double target = uniform() * total;
         double reached = 0;
-        for (int i = 0; i < kept; i++) {
-            weights[i] = weight(candidates[i], max);
-            reached += weights[i];
-            if (reached >= sampling.topP() * sum) {
-                return i + 1;
+        int drawn = 0;
+        for (; drawn < size - 1; drawn++) {
+            reached += sorted[kept - 1 - drawn];
+            if (reached > target) {
+                break;
             }
         }
-        return kept;
+        double weight = sorted[kept - 1 - drawn];
+        int rank = 0;
+        while (rank < drawn && sorted[kept - drawn + rank] == weight) {
+            rank++;
+        }
+        return candidate(weight, rank, count);
+    }
+
+    /** A weight below which nothing is needed for a sum of the largest that reaches {@code enough}. */
+    private double leastOf(int count, double enough, double[] sums) {
+        Arrays.fill(sums, 0);
+        for (int i = 0; i < count; i++) {
+            long down = (ONE - Double.doubleToRawLongBits(weights[i])) >>> CLASS_SHIFT;
+            sums[(int) Math.min(down, CLASSES - 1)] += weights[i];
+        }
+        double reached = 0;
+        double certain = enough * (1 + 1e-9); // far above what rounding makes of sums in another order
+        for (int i = 0; i < CLASSES - 1; i++) {
+            reached += sums[i];
+            if (reached >= certain) {
+                return Double.longBitsToDouble(ONE - ((i + 1L) << CLASS_SHIFT) + 1);
+            }
+        }
+        return 0;
+    }
+
+    /** Of all candidates of a weight, sorted, the one at {@code rank}. */
+    private int candidate(double weight, int rank, int count) {
+        int equals = 0;
+        boolean sorted = true;
+        for (int i = 0; i < count; i++) {
+            if (weights[i] == weight) {
+                sorted &= equals == 0 || isWorse(candidates[i], candidates[equals - 1]);
+                candidates[equals++] = candidates[i];
+            }
+        }
+        if (!sorted) { // different logits of the same weight
+            sortCandidates(equals);
+        }
+        return candidates[rank];
     }
 
     private void sortCandidates(int count) {

@@ -97,6 +97,126 @@ class SamplerTest {
         assertThat(seen(WARM.withTopP(p), logits)).isSubsetOf(nucleus).hasSizeGreaterThan(nucleus.size() / 2);
     }
 
+    /** The same tokens as sorting everything by the definition, in the same order of sums. */
+    @Test
+    void selectionDrawsWhatSortingDraws() {
+        Random random = new Random(11);
+        int later = 0;
+        for (int round = 0; round < 400; round++) {
+            int size = 2 + random.nextInt(round % 20 == 0 ? 20_000 : 300);
+            double spread = Math.pow(10, 3 * random.nextDouble() - 1.5);
+            boolean ties = random.nextBoolean();
+            float[] logits = new float[size];
+            for (int i = 0; i < size; i++) {
+                double value = spread * random.nextGaussian();
+                logits[i] = (float) (ties ? Math.rint(value) : value);
+                if (random.nextInt(50) == 0) {
+                    logits[i] = random.nextBoolean() ? Float.NEGATIVE_INFINITY : Float.NaN;
+                }
+            }
+            logits[random.nextInt(size)] = 0.5f;
+            Sampling sampling = WARM.withTemperature(0.2 + 2 * random.nextDouble())
+                    .withTopP(random.nextInt(8) == 0 ? 1e-9 : 1 - Math.pow(10, -5 * random.nextDouble()) / 1.01)
+                    .withTopK(random.nextInt(3) == 0 ? 1 + random.nextInt(40) : 0)
+                    .withMinP(random.nextInt(3) == 0 ? 0.2 * random.nextDouble() : 0)
+                    .withSeed(random.nextLong())
+                    .withLogitBias(random.nextBoolean() ? Map.of(0, 1e-14, size - 1, -3.0) : Map.of());
+            Sampler selecting = new Sampler(sampling, size, NO_PROMPT);
+            SortingSampler sorting = new SortingSampler(sampling);
+            for (int draw = 0; draw < 10; draw++) {
+                int expected = sorting.next(logits);
+                assertThat(selecting.next(logits))
+                        .as("%s of %s", sampling, size)
+                        .isEqualTo(expected);
+                later += sorting.place > 0 ? 1 : 0;
+            }
+        }
+        assertThat(later).isBetween(500, 3_500); // of 4,000: not only the most probable
+    }
+
+    @Test
+    void differentLogitsOfEqualWeightKeepTheirOrder() {
+        double tiny = Math.ulp(1.0); // too little for another weight, enough for another place
+        float[] logits = {1, 1, 1, 1, 1, 1, 1, 1};
+        Sampling sampling = WARM.withTemperature(100).withTopP(0.999);
+        Map<Integer, Double> bias = new java.util.HashMap<>();
+        for (int id = 0; id < 8; id++) {
+            bias.put(id, tiny * (id * 5 % 8) - 1);
+        }
+        Sampler selecting = new Sampler(sampling.withLogitBias(bias), 8, NO_PROMPT);
+        SortingSampler sorting = new SortingSampler(sampling.withLogitBias(bias));
+        for (int draw = 0; draw < 200; draw++) {
+            assertThat(selecting.next(logits)).isEqualTo(sorting.next(logits));
+        }
+    }
+
+    /** Top-k, top-p and min-p as their definitions say it, with everything sorted. */
+    private static final class SortingSampler {
+        private final Sampling sampling;
+        private final java.util.SplittableRandom draws; // SplitMix64, too; its doubles are made in the same way
+        int place;
+
+        SortingSampler(Sampling sampling) {
+            this.sampling = sampling;
+            this.draws = new java.util.SplittableRandom(sampling.seed());
+        }
+
+        int next(float[] raw) {
+            double[] logits = new double[raw.length];
+            for (int i = 0; i < raw.length; i++) {
+                logits[i] = raw[i] + sampling.logitBias().getOrDefault(i, 0.0);
+            }
+            double max = java.util.Arrays.stream(logits)
+                    .filter(logit -> !Double.isNaN(logit))
+                    .max()
+                    .orElseThrow();
+            java.util.function.IntToDoubleFunction weight =
+                    id -> logits[id] <= max ? Math.exp((logits[id] - max) / sampling.temperature()) : 0;
+            java.util.Comparator<Integer> falling = java.util.Comparator.<Integer>comparingDouble(id -> -logits[id])
+                    .thenComparingInt(id -> id);
+            java.util.List<Integer> ids = new java.util.ArrayList<>();
+            for (int id = 0; id < logits.length; id++) {
+                if (sampling.topK() > 0 && sampling.topK() < logits.length
+                        ? !Double.isNaN(logits[id])
+                        : weight.applyAsDouble(id) > 0) {
+                    ids.add(id);
+                }
+            }
+            if (sampling.topK() > 0 && sampling.topK() < logits.length) {
+                ids.sort(falling);
+                ids = ids.subList(0, Math.min(sampling.topK(), ids.size()));
+            }
+            double sum = 0;
+            for (int id : ids) {
+                sum += weight.applyAsDouble(id);
+            }
+            double tail = (1 - sampling.topP()) * sum / ids.size();
+            java.util.List<Integer> nucleus = new java.util.ArrayList<>(ids);
+            nucleus.removeIf(id -> weight.applyAsDouble(id) < tail);
+            nucleus.sort(falling);
+            double reached = 0;
+            int size = 0;
+            while (size < nucleus.size() && !(reached >= sampling.topP() * sum)) {
+                reached += weight.applyAsDouble(nucleus.get(size++));
+            }
+            nucleus = nucleus.subList(0, size);
+            nucleus.removeIf(id -> weight.applyAsDouble(id) < sampling.minP());
+            double total = 0;
+            for (int id : nucleus) {
+                total += weight.applyAsDouble(id);
+            }
+            double target = draws.nextDouble() * total;
+            reached = 0;
+            for (place = 0; place < nucleus.size() - 1; place++) {
+                reached += weight.applyAsDouble(nucleus.get(place));
+                if (reached > target) {
+                    break;
+                }
+            }
+            return nucleus.get(place);
+        }
+    }
+
     @Test
     void penaltiesCountTheAnswerAndRepetitionThePromptToo() {
         float[] logits = {2, 1.9f, 1.8f, -1};

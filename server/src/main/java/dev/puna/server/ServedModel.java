@@ -44,6 +44,12 @@ final class ServedModel {
         this.name = name;
         this.prompt = ChatPrompt.of(tokenizer);
         this.showsTools = prompt.showsTools();
+        Thread.ofPlatform()
+                .daemon()
+                .name("puna-grammar")
+                .start(() -> compile(JsonSchema.anyObject())
+                        .start()
+                        .allowed()); // what the first schema would otherwise wait for: the vocabulary as a trie
     }
 
     /** Whether the model came with a chat template of its own: a base model has none. */
