@@ -7,5 +7,6 @@ module dev.puna.kernels.x86 {
     requires dev.puna.assembler;
 
     provides dev.puna.kernels.KernelsProvider with
-            dev.puna.kernels.x86.X86KernelsProvider;
+            dev.puna.kernels.x86.X86KernelsProvider,
+            dev.puna.kernels.x86.Avx2KernelsProvider;
 }

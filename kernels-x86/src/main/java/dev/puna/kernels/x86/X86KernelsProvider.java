@@ -1,6 +1,5 @@
 package dev.puna.kernels.x86;
 
-import dev.puna.assembler.Detection;
 import dev.puna.assembler.Feature;
 import dev.puna.assembler.Processor;
 import dev.puna.assembler.Refusal;
@@ -13,6 +12,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 
 /** Machine code for processors with AVX-512 and its int8 dot product, assembled at run time. */
 public final class X86KernelsProvider implements KernelsProvider {
@@ -41,14 +41,19 @@ public final class X86KernelsProvider implements KernelsProvider {
 
     @Override
     public Availability probe() {
+        return availability(NEEDED, processor -> "AVX-512 with int8 dot products on " + processor.brand());
+    }
+
+    /** Whether generated code that needs these features can run here; {@code detail} says with what. */
+    static Availability availability(Set<Feature> needed, Function<Processor, String> detail) {
         return switch (Processor.detect()) {
             case Refusal refusal -> new Availability.Refused(refusal.reason());
             case Processor processor
-            when !processor.missing(NEEDED).isEmpty() ->
-                new Availability.Refused("the processor lacks " + processor.missing(NEEDED));
+            when !processor.missing(needed).isEmpty() ->
+                new Availability.Refused("the processor lacks " + processor.missing(needed));
             case Processor processor ->
                 ArgumentBlock.mayCall()
-                        ? new Availability.Available("AVX-512 with int8 dot products on " + processor.brand())
+                        ? new Availability.Available(detail.apply(processor))
                         : new Availability.Refused("native access is denied to the kernels; start Java with"
                                 + " --enable-native-access=dev.puna.assembler,dev.puna.kernels.x86");
         };
@@ -56,16 +61,20 @@ public final class X86KernelsProvider implements KernelsProvider {
 
     @Override
     public Kernels create(ThreadTeam threads) {
-        Detection detection = Processor.detect();
-        if (!(detection instanceof Processor processor)
-                || !processor.missing(NEEDED).isEmpty()) {
-            throw new IllegalStateException("x86 kernels: " + probe());
+        return new X86Kernels(fallback(threads), processor(this, NEEDED));
+    }
+
+    /** The processor at hand, which has these features. */
+    static Processor processor(KernelsProvider provider, Set<Feature> needed) {
+        if (Processor.detect() instanceof Processor processor
+                && processor.missing(needed).isEmpty()) {
+            return processor;
         }
-        return new X86Kernels(fallback(threads), processor);
+        throw new IllegalStateException(provider.name() + " kernels: " + provider.probe());
     }
 
     /** What computes the operations that have no generated code. */
-    private static Kernels fallback(ThreadTeam threads) {
+    static Kernels fallback(ThreadTeam threads) {
         VectorKernelsProvider vector = new VectorKernelsProvider();
         return switch (vector.probe()) {
             case Availability.Available _ -> vector.create(threads);

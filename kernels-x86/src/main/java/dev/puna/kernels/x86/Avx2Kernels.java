@@ -1,0 +1,161 @@
+package dev.puna.kernels.x86;
+
+import dev.puna.assembler.Processor;
+import dev.puna.kernels.AdamWStep;
+import dev.puna.kernels.AttentionSpan;
+import dev.puna.kernels.ComputePrecision;
+import dev.puna.kernels.Kernels;
+import dev.puna.kernels.KvView;
+import dev.puna.kernels.RopePairing;
+import dev.puna.kernels.RopeTable;
+import dev.puna.tensor.Tensor;
+import dev.puna.tensor.ThreadTeam;
+import java.util.List;
+
+/**
+ * The tier for processors with AVX2 and without AVX-512: what has generated code on 256-bit registers runs here, every
+ * other operation as a whole on the next tier.
+ */
+final class Avx2Kernels implements Kernels {
+    private final Kernels fallback;
+
+    /** @param fallback what computes the rest; closed with this */
+    Avx2Kernels(Kernels fallback, Processor processor) {
+        this.fallback = fallback;
+    }
+
+    @Override
+    public String tier() {
+        return Avx2KernelsProvider.NAME;
+    }
+
+    @Override
+    public ThreadTeam threads() {
+        return fallback.threads();
+    }
+
+    @Override
+    public void matmul(Tensor y, Tensor x, Tensor w) {
+        fallback.matmul(y, x, w);
+    }
+
+    @Override
+    public void matmul(List<Tensor> y, Tensor x, List<Tensor> w) {
+        fallback.matmul(y, x, w);
+    }
+
+    @Override
+    public void matmul(Tensor y, Tensor x, Tensor w, ComputePrecision precision) {
+        fallback.matmul(y, x, w, precision);
+    }
+
+    @Override
+    public void matmulBackwardInput(Tensor dx, Tensor dy, Tensor w, boolean accumulate, ComputePrecision precision) {
+        fallback.matmulBackwardInput(dx, dy, w, accumulate, precision);
+    }
+
+    @Override
+    public void matmulBackwardWeight(Tensor dw, Tensor dy, Tensor x, ComputePrecision precision) {
+        fallback.matmulBackwardWeight(dw, dy, x, precision);
+    }
+
+    @Override
+    public void addBias(Tensor y, Tensor bias) {
+        fallback.addBias(y, bias);
+    }
+
+    @Override
+    public void add(Tensor y, Tensor x) {
+        fallback.add(y, x);
+    }
+
+    @Override
+    public void embedding(Tensor y, Tensor table, int[] ids) {
+        fallback.embedding(y, table, ids);
+    }
+
+    @Override
+    public void embeddingBackward(Tensor dtable, Tensor dy, int[] ids) {
+        fallback.embeddingBackward(dtable, dy, ids);
+    }
+
+    @Override
+    public void rmsNorm(Tensor y, Tensor x, Tensor weight, float epsilon) {
+        fallback.rmsNorm(y, x, weight, epsilon);
+    }
+
+    @Override
+    public void rmsNormBackward(Tensor dx, Tensor dweight, Tensor dy, Tensor x, Tensor weight, float epsilon) {
+        fallback.rmsNormBackward(dx, dweight, dy, x, weight, epsilon);
+    }
+
+    @Override
+    public void rope(Tensor y, Tensor x, RopeTable table, RopePairing pairing, int[] positions) {
+        fallback.rope(y, x, table, pairing, positions);
+    }
+
+    @Override
+    public void ropeBackward(Tensor dx, Tensor dy, RopeTable table, RopePairing pairing, int[] positions) {
+        fallback.ropeBackward(dx, dy, table, pairing, positions);
+    }
+
+    @Override
+    public void storeKv(KvView cache, int firstPosition, Tensor k, Tensor v) {
+        fallback.storeKv(cache, firstPosition, k, v);
+    }
+
+    @Override
+    public void attention(Tensor y, Tensor q, List<AttentionSpan> spans, float scale) {
+        fallback.attention(y, q, spans, scale);
+    }
+
+    @Override
+    public void attention(Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, int headSize, int[] firstVisible, float scale, ComputePrecision precision) {
+        fallback.attention(y, logSumExp, q, k, v, headSize, firstVisible, scale, precision);
+    }
+
+    @Override
+    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, Tensor logSumExp, int headSize, int[] firstVisible, float scale, ComputePrecision precision) {
+        fallback.attentionBackward(dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale, precision);
+    }
+
+    @Override
+    public void swiGlu(Tensor y, Tensor gate, Tensor up) {
+        fallback.swiGlu(y, gate, up);
+    }
+
+    @Override
+    public void swiGluBackward(Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up) {
+        fallback.swiGluBackward(dgate, dup, dy, gate, up);
+    }
+
+    @Override
+    public void crossEntropy(Tensor losses, Tensor logSumExp, Tensor logits, int[] targets, float scale, float zLoss) {
+        fallback.crossEntropy(losses, logSumExp, logits, targets, scale, zLoss);
+    }
+
+    @Override
+    public void adamW(Tensor w, Tensor m, Tensor v, Tensor gradient, AdamWStep step) {
+        fallback.adamW(w, m, v, gradient, step);
+    }
+
+    @Override
+    public double squaredNorm(Tensor x) {
+        return fallback.squaredNorm(x);
+    }
+
+    @Override
+    public void dequantize(Tensor y, Tensor x) {
+        fallback.dequantize(y, x);
+    }
+
+    @Override
+    public void quantize(Tensor y, Tensor x) {
+        fallback.quantize(y, x);
+    }
+
+    @Override
+    public void close() {
+        fallback.close();
+    }
+}
