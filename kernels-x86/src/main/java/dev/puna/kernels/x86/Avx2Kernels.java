@@ -1,15 +1,20 @@
 package dev.puna.kernels.x86;
 
+import dev.puna.assembler.Feature;
 import dev.puna.assembler.Processor;
 import dev.puna.kernels.AdamWStep;
 import dev.puna.kernels.AttentionSpan;
 import dev.puna.kernels.ComputePrecision;
+import dev.puna.kernels.KernelArguments;
 import dev.puna.kernels.Kernels;
 import dev.puna.kernels.KvView;
 import dev.puna.kernels.RopePairing;
 import dev.puna.kernels.RopeTable;
 import dev.puna.tensor.Tensor;
 import dev.puna.tensor.ThreadTeam;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -18,10 +23,18 @@ import java.util.List;
  */
 final class Avx2Kernels implements Kernels {
     private final Kernels fallback;
+    private final Arena arena = Arena.ofShared();
+    private final Avx2QuantizedMatmul quantized;
 
     /** @param fallback what computes the rest; closed with this */
     Avx2Kernels(Kernels fallback, Processor processor) {
         this.fallback = fallback;
+        ArgumentBlock[] arguments = new ArgumentBlock[fallback.threads().size()];
+        Arrays.setAll(arguments, _ -> new ArgumentBlock(arena));
+        CodeCache codes = new CodeCache(arena);
+        Workers workers = new Workers(fallback.threads(), arguments);
+        Avx2Dot dot = processor.features().contains(Feature.AVXVNNI) ? Avx2Dot.VNNI : Avx2Dot.MULTIPLY_ADD;
+        this.quantized = new Avx2QuantizedMatmul(workers, codes, dot);
     }
 
     @Override
@@ -36,12 +49,28 @@ final class Avx2Kernels implements Kernels {
 
     @Override
     public void matmul(Tensor y, Tensor x, Tensor w) {
-        fallback.matmul(y, x, w);
+        matmul(List.of(y), x, List.of(w));
     }
 
     @Override
-    public void matmul(List<Tensor> y, Tensor x, List<Tensor> w) {
-        fallback.matmul(y, x, w);
+    public void matmul(List<Tensor> ys, Tensor x, List<Tensor> ws) {
+        KernelArguments.matmul(ys, x, ws);
+        if (x.rows() == 0) {
+            return;
+        }
+        try (Borrowed borrowed = new Borrowed()) {
+            List<Tensor> quantizedYs = new ArrayList<>(ys.size());
+            List<Tensor> quantizedWs = new ArrayList<>(ws.size());
+            for (int i = 0; i < ws.size(); i++) {
+                if (x.columns() > 0 && quantized.serves(ws.get(i).dtype())) {
+                    quantizedYs.add(borrowed.output(ys.get(i)));
+                    quantizedWs.add(borrowed.input(ws.get(i)));
+                } else {
+                    fallback.matmul(ys.get(i), x, ws.get(i));
+                }
+            }
+            quantized.multiply(quantizedYs, borrowed.input(x), quantizedWs);
+        }
     }
 
     @Override
@@ -110,12 +139,34 @@ final class Avx2Kernels implements Kernels {
     }
 
     @Override
-    public void attention(Tensor y, Tensor logSumExp, Tensor q, Tensor k, Tensor v, int headSize, int[] firstVisible, float scale, ComputePrecision precision) {
+    public void attention(
+            Tensor y,
+            Tensor logSumExp,
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            int headSize,
+            int[] firstVisible,
+            float scale,
+            ComputePrecision precision) {
         fallback.attention(y, logSumExp, q, k, v, headSize, firstVisible, scale, precision);
     }
 
     @Override
-    public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, Tensor logSumExp, int headSize, int[] firstVisible, float scale, ComputePrecision precision) {
+    public void attentionBackward(
+            Tensor dq,
+            Tensor dk,
+            Tensor dv,
+            Tensor dy,
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            Tensor y,
+            Tensor logSumExp,
+            int headSize,
+            int[] firstVisible,
+            float scale,
+            ComputePrecision precision) {
         fallback.attentionBackward(dq, dk, dv, dy, q, k, v, y, logSumExp, headSize, firstVisible, scale, precision);
     }
 
@@ -156,6 +207,10 @@ final class Avx2Kernels implements Kernels {
 
     @Override
     public void close() {
+        quantized.close();
         fallback.close();
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
     }
 }

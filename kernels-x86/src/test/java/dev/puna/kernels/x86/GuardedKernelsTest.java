@@ -35,10 +35,15 @@ class GuardedKernelsTest {
     private Kernels reference;
     private GuardedMemory memory;
 
+    /** The kernels under test. */
+    Kernels create(ThreadTeam threads) {
+        return new X86KernelsProvider().create(threads);
+    }
+
     @BeforeAll
     void open() {
         team = new ThreadTeam("guarded", 2);
-        kernels = new X86KernelsProvider().create(team);
+        kernels = create(team);
         reference = new ReferenceKernels(team);
         memory = new GuardedMemory(8, 1 << 20);
     }
