@@ -43,8 +43,8 @@ final class Attention {
     private static final int PANELS = 8;
 
     private static final int KEYS = AttentionStages.KEYS;
-    private static final int LANES = AttentionStages.LANES;
-    private static final int LINE = AttentionStages.LINE;
+    /** Rows of a panel of a left factor. */
+    private static final int ROWS = AttentionStages.LANES;
 
     static final float LOG2_E = (float) (1 / Math.log(2));
 
@@ -225,7 +225,7 @@ final class Attention {
         @Override
         public boolean inPlace(int first) {
             return cache.dtype() == DType.F32
-                    && cache.headSize() % LANES == 0
+                    && cache.headSize() % ROWS == 0
                     && cache.pageLength() - first % cache.pageLength() >= KEYS;
         }
     }
@@ -346,6 +346,8 @@ final class Attention {
     private static final class Memory {
         final int queries;
         final int panels;
+        final int lanes;
+        final int line;
         final int padded;
         final long row;
         final long queryRows;
@@ -370,26 +372,28 @@ final class Attention {
             Plan plan = new Plan(base);
             int size = piece.headSize;
             queries = piece.rows * piece.group;
-            panels = AttentionStages.panels(queries);
+            panels = stages.panels(queries);
+            lanes = stages.lanes();
+            line = stages.line();
             padded = AttentionStages.padded(size);
             row = (long) padded * Float.BYTES;
-            queryRows = plan.take((long) panels * LANES * row);
+            queryRows = plan.take((long) panels * lanes * row);
             queryPanel = stages.panelBytes(size);
             queryFactor = plan.take(stages.factorBytes(panels, size));
             keyRows = plan.take(KEYS * row);
             valueRows = plan.take(KEYS * row);
             keyPanel = stages.panelBytes(size);
-            keyFactor = plan.take(stages.bf16() ? stages.factorBytes(KEYS / LANES, size) : 0);
+            keyFactor = plan.take(stages.bf16() ? stages.factorBytes(KEYS / ROWS, size) : 0);
             valuePanel = stages.panelBytes(KEYS);
-            valueFactor = plan.take(stages.bf16() ? stages.factorBytes(padded / LANES, KEYS) : 0);
+            valueFactor = plan.take(stages.bf16() ? stages.factorBytes(padded / ROWS, KEYS) : 0);
             int together = Math.min(panels, PANELS);
             scores = plan.take(together * AttentionStages.SCORES_PANEL);
             weights = plan.take(stages.bf16() ? stages.factorBytes(together, KEYS) : 0);
-            results = plan.take((long) panels * padded * LINE);
-            maxima = plan.take((long) panels * LINE);
-            totals = plan.take((long) panels * LINE);
-            first = plan.take((long) panels * LINE);
-            last = plan.take((long) panels * LINE);
+            results = plan.take((long) panels * padded * line);
+            maxima = plan.take((long) panels * line);
+            totals = plan.take((long) panels * line);
+            first = plan.take((long) panels * line);
+            last = plan.take((long) panels * line);
             end = plan.end();
         }
     }
@@ -408,13 +412,13 @@ final class Attention {
             long nextKeys = 0;
             if (!stages.bf16() && count == KEYS && piece.keys.inPlace(block)) {
                 Ahead at = piece.keys.at(block);
-                keys = AttentionStages.along(at.keys(), m.padded);
-                values = AttentionStages.across(at.values(), m.padded);
+                keys = stages.along(at.keys(), m.padded);
+                values = stages.across(at.values(), m.padded);
                 nextKeys = block + KEYS < end ? piece.keys.at(block + KEYS).keys() : at.keys();
             } else {
                 piece.keys.load(arguments, block, count, m.keyRows, m.valueRows, m.padded);
-                keys = AttentionStages.along(m.keyRows, m.padded);
-                values = AttentionStages.across(m.valueRows, m.padded);
+                keys = stages.along(m.keyRows, m.padded);
+                values = stages.across(m.valueRows, m.padded);
             }
             if (stages.bf16()) {
                 int zeros = AttentionStages.roundUp(count, 32) - count;
@@ -426,8 +430,8 @@ final class Attention {
                 Ahead ahead = block + 2 * KEYS <= end ? piece.keys.at(block + KEYS) : Ahead.NOTHING;
                 stages.packKeys(arguments, m.keyRows, m.padded, count, m.keyFactor, m.keyPanel, ahead);
                 stages.packValues(arguments, m.valueRows, m.padded, count, m.valueFactor, m.valuePanel);
-                keys = AttentionStages.packed(m.keyFactor, m.keyPanel, (long) (KEYS / LANES) * m.keyPanel);
-                values = AttentionStages.packed(m.valueFactor, m.valuePanel, (long) (m.padded / LANES) * m.valuePanel);
+                keys = AttentionStages.packed(m.keyFactor, m.keyPanel, (long) (KEYS / ROWS) * m.keyPanel);
+                values = AttentionStages.packed(m.valueFactor, m.valuePanel, (long) (m.padded / ROWS) * m.valuePanel);
             }
             for (int panel = 0; panel < m.panels; panel += PANELS) {
                 meet(
@@ -451,7 +455,7 @@ final class Attention {
         Scratch memory = scratch[member];
         int size = piece.headSize;
         for (long rows : new long[] {m.queryRows, m.keyRows, m.valueRows}) {
-            long count = rows == m.queryRows ? (long) m.panels * LANES : KEYS;
+            long count = rows == m.queryRows ? (long) m.panels * m.lanes : KEYS;
             memory.at(rows, count * m.row).fill((byte) 0);
         }
         stages.copy(
@@ -466,23 +470,13 @@ final class Attention {
                 piece.rowBytes,
                 (long) size * Float.BYTES,
                 scale * LOG2_E);
-        stages.pack(
-                arguments,
-                m.queryRows,
-                m.padded,
-                m.panels * LANES,
-                size,
-                true,
-                OperandPanel.Order.STEPS,
-                m.queryFactor,
-                m.queryPanel,
-                m.panels * m.queryPanel);
-        memory.at(m.results, (long) m.panels * m.padded * LINE).fill((byte) 0);
-        memory.at(m.totals, (long) m.panels * LINE).fill((byte) 0);
-        MemorySegment maxima = memory.at(m.maxima, (long) m.panels * LINE);
-        MemorySegment first = memory.at(m.first, (long) m.panels * LINE);
-        MemorySegment last = memory.at(m.last, (long) m.panels * LINE);
-        for (int lane = 0; lane < m.panels * LANES; lane++) {
+        stages.packQueries(arguments, m.queryRows, m.padded, m.panels, size, m.queryFactor, m.queryPanel);
+        memory.at(m.results, (long) m.panels * m.padded * m.line).fill((byte) 0);
+        memory.at(m.totals, (long) m.panels * m.line).fill((byte) 0);
+        MemorySegment maxima = memory.at(m.maxima, (long) m.panels * m.line);
+        MemorySegment first = memory.at(m.first, (long) m.panels * m.line);
+        MemorySegment last = memory.at(m.last, (long) m.panels * m.line);
+        for (int lane = 0; lane < m.panels * m.lanes; lane++) {
             int row = Math.min(lane / piece.group, piece.rows - 1);
             maxima.setAtIndex(ValueLayout.JAVA_FLOAT, lane, AttentionSoftmax.NOTHING);
             first.setAtIndex(ValueLayout.JAVA_INT, lane, piece.first(row));
@@ -502,8 +496,8 @@ final class Attention {
             int block,
             int panel,
             int panels) {
-        int firstRow = Math.min(panel * LANES / piece.group, piece.rows - 1);
-        int lastRow = Math.min(((panel + panels) * LANES - 1) / piece.group, piece.rows - 1);
+        int firstRow = Math.min(panel * m.lanes / piece.group, piece.rows - 1);
+        int lastRow = Math.min(((panel + panels) * m.lanes - 1) / piece.group, piece.rows - 1);
         int visible = Math.min(KEYS, piece.last(lastRow) + 1 - block);
         if (visible <= 0 || piece.first(firstRow) >= block + KEYS) {
             return;
@@ -511,7 +505,7 @@ final class Attention {
         boolean masked = piece.last(firstRow) < block + KEYS - 1 || piece.first(lastRow) > block;
         Right queries = new Right(m.queryFactor + panel * m.queryPanel, m.queryPanel, m.panels * m.queryPanel);
         Terms terms = stages.terms() == 1 ? Terms.ONE : Terms.TWO;
-        int keyPanels = (visible + LANES - 1) / LANES;
+        int keyPanels = (visible + ROWS - 1) / ROWS;
         stages.product(
                 arguments,
                 keys,
@@ -524,7 +518,7 @@ final class Attention {
                 false,
                 terms,
                 nextKeys == 0 ? 0 : values.address());
-        long resultPanel = (long) m.padded * LINE;
+        long resultPanel = (long) m.padded * m.line;
         long weightPanel = stages.panelBytes(KEYS);
         long weightTerm = Math.min(PANELS, m.panels) * weightPanel;
         arguments
@@ -532,13 +526,13 @@ final class Attention {
                 .set(AttentionSoftmax.SCORES_PANEL, AttentionStages.SCORES_PANEL)
                 .set(AttentionSoftmax.COUNT, AttentionStages.roundUp(visible, 32))
                 .set(AttentionSoftmax.PANELS, panels)
-                .set(AttentionSoftmax.MAXIMA, m.maxima + (long) panel * LINE)
-                .set(AttentionSoftmax.TOTALS, m.totals + (long) panel * LINE)
+                .set(AttentionSoftmax.MAXIMA, m.maxima + (long) panel * m.line)
+                .set(AttentionSoftmax.TOTALS, m.totals + (long) panel * m.line)
                 .set(AttentionSoftmax.RESULTS, m.results + panel * resultPanel)
                 .set(AttentionSoftmax.RESULTS_PANEL, resultPanel)
                 .set(AttentionSoftmax.RESULT_ROWS, m.padded)
-                .set(AttentionSoftmax.FIRST, m.first + (long) panel * LINE)
-                .set(AttentionSoftmax.LAST, m.last + (long) panel * LINE)
+                .set(AttentionSoftmax.FIRST, m.first + (long) panel * m.line)
+                .set(AttentionSoftmax.LAST, m.last + (long) panel * m.line)
                 .set(AttentionSoftmax.KEY, block)
                 .set(AttentionSoftmax.WEIGHTS, m.weights)
                 .set(AttentionSoftmax.WEIGHTS_PANEL, weightPanel)
@@ -554,7 +548,7 @@ final class Attention {
                 visible,
                 m.results + panel * resultPanel,
                 resultPanel,
-                m.padded / LANES,
+                m.padded / ROWS,
                 panels,
                 true,
                 terms,
@@ -577,8 +571,8 @@ final class Attention {
                 1);
         LogSumExp logSumExp = piece.logSumExp;
         if (logSumExp != null) {
-            MemorySegment maxima = scratch[member].at(m.maxima, (long) m.panels * LINE);
-            MemorySegment totals = scratch[member].at(m.totals, (long) m.panels * LINE);
+            MemorySegment maxima = scratch[member].at(m.maxima, (long) m.panels * m.line);
+            MemorySegment totals = scratch[member].at(m.totals, (long) m.panels * m.line);
             for (int query = 0; query < m.queries; query++) {
                 double max = maxima.getAtIndex(ValueLayout.JAVA_FLOAT, query);
                 double total = totals.getAtIndex(ValueLayout.JAVA_FLOAT, query);

@@ -390,7 +390,7 @@ final class AttentionGradient {
             boolean bf16 = stages.bf16();
             long scoresPanel = AttentionStages.SCORES_PANEL;
             product(
-                    bf16 ? AttentionStages.packed(m.keys, m.keyPanel, 0) : AttentionStages.along(m.keyRows, m.padded),
+                    bf16 ? AttentionStages.packed(m.keys, m.keyPanel, 0) : stages.along(m.keyRows, m.padded),
                     new Right(m.queries + panel * m.queryPanel, m.queryPanel, 0),
                     call.size,
                     m.scores,
@@ -399,9 +399,7 @@ final class AttentionGradient {
                     panels,
                     false);
             product(
-                    bf16
-                            ? AttentionStages.packed(m.values, m.keyPanel, 0)
-                            : AttentionStages.along(m.valueRows, m.padded),
+                    bf16 ? AttentionStages.packed(m.values, m.keyPanel, 0) : stages.along(m.valueRows, m.padded),
                     new Right(m.dys + panel * m.queryPanel, m.queryPanel, 0),
                     call.size,
                     m.slopes,
@@ -440,7 +438,7 @@ final class AttentionGradient {
             product(
                     bf16
                             ? AttentionStages.packed(m.keysAcross, m.keyAcrossPanel, 0)
-                            : AttentionStages.across(m.keyRows, m.padded),
+                            : stages.across(m.keyRows, m.padded),
                     bf16 ? new Right(m.rightSlopes, m.rightPanel, 0) : new Right(m.slopes, scoresPanel, 0),
                     visible,
                     m.dQueries + (long) panel * m.padded * LINE,

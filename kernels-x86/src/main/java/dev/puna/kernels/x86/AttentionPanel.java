@@ -71,7 +71,8 @@ final class AttentionPanel {
      * Rows of {@code size} elements, a multiple of 16 and of the type's block, as fp32 without gaps: what {@link
      * RowKernels#decode} does for any size, here without inner loops, and asking memory for what comes next.
      */
-    static Code rows(DType dtype, int size) {
+    static Code rows(int bytes, DType dtype, int size) {
+        int lanes = bytes / Float.BYTES;
         return Leaf.of(a -> {
             Label row = a.label("row");
             a.mov(ROW, argument(FROM));
@@ -83,10 +84,11 @@ final class AttentionPanel {
             for (int at = 0; at < dtype.byteSize(size); at += 64) {
                 a.prefetcht0(Memory.at(ROW, at + AHEAD));
             }
-            for (int d = 0; d < size; d += 16) {
-                Vec x = zmm(d / 16 % 8);
-                Vec scale = zmm(16 + d / 32 % 8);
+            for (int d = 0; d < size; d += lanes) {
+                Vec x = Vec.of(bytes, d / lanes % 8);
+                Vec scale = Vec.of(bytes, 8 + d / 32 % 8);
                 int at = (int) dtype.byteSize(d - d % dtype.blockSize());
+                Vec half = bytes == 64 ? scale.ymm() : scale.xmm();
                 switch (dtype) {
                     case F32 -> a.vmovups(x, Memory.at(ROW, at));
                     case F16 -> a.vcvtph2ps(x, Memory.at(ROW, at));
@@ -96,8 +98,8 @@ final class AttentionPanel {
                     }
                     case Q8_0 -> {
                         if (d % Q8Block.ELEMENTS == 0) {
-                            a.vpbroadcastw(scale.ymm(), Memory.at(ROW, at + Q8Block.D));
-                            a.vcvtph2ps(scale, scale.ymm());
+                            a.vpbroadcastw(half, Memory.at(ROW, at + Q8Block.D));
+                            a.vcvtph2ps(scale, half);
                         }
                         a.vpmovsxbd(x, Memory.at(ROW, at + Q8Block.Q + d % Q8Block.ELEMENTS));
                         a.vcvtdq2ps(x, x);

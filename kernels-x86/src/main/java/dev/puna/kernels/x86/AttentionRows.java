@@ -21,24 +21,27 @@ final class AttentionRows {
     static final int FROM = 0;
     static final int TO = 1;
     static final int PANELS = 2;
-    /** Rows of a panel over sixteen. */
-    static final int SIXTEENS = 3;
+    /** Elements of a row over the lanes of a register. */
+    static final int SQUARES = 3;
     /** One register per panel that its lanes are divided by. */
     static final int TOTALS = 4;
+    /** Bytes from row to row; {@link #columns256} only. */
+    static final int ROW_BYTES = 5;
 
     private AttentionRows() {}
 
-    /** Panels (rows of sixteen lanes) to rows: {@code to[lane][row] = from[row][lane] / total[lane]}. */
-    static Code turned(boolean divided) {
+    /** Panels (rows of as many lanes as a register has) to rows: {@code to[lane][row] = from[row][lane] / total[lane]}. */
+    static Code turned(int bytes, boolean divided) {
+        int lanes = bytes / Float.BYTES;
         return Leaf.of(a -> {
             Label panel = a.label("panel");
-            Label sixteen = a.label("sixteen");
-            Vec inverse = zmm(31);
+            Label square = a.label("square");
+            Vec inverse = Vec.of(bytes, 2 * lanes - 1);
             a.mov(RSI, argument(FROM));
             a.mov(RDX, argument(TO));
             a.mov(RCX, argument(PANELS));
-            a.mov(R8, argument(SIXTEENS));
-            a.shl(R8, 6); // bytes of a row that is made
+            a.mov(R8, argument(SQUARES));
+            a.shl(R8, Integer.numberOfTrailingZeros(bytes)); // bytes of a row that is made
             if (divided) {
                 a.mov(RBX, argument(TOTALS));
             }
@@ -46,30 +49,30 @@ final class AttentionRows {
             if (divided) {
                 a.vbroadcastss(inverse, a.constant(1f));
                 a.vdivps(inverse, inverse, Memory.at(RBX));
-                a.add(RBX, 64);
+                a.add(RBX, bytes);
             }
-            a.mov(R9, argument(SIXTEENS));
-            a.bind(sixteen);
-            for (int i = 0; i < 16; i++) {
+            a.mov(R9, argument(SQUARES));
+            a.bind(square);
+            for (int i = 0; i < lanes; i++) {
                 if (divided) {
-                    a.vmulps(zmm(i), inverse, Memory.at(RSI, 64 * i));
+                    a.vmulps(Vec.of(bytes, i), inverse, Memory.at(RSI, bytes * i));
                 } else {
-                    a.vmovups(zmm(i), Memory.at(RSI, 64 * i));
+                    a.vmovups(Vec.of(bytes, i), Memory.at(RSI, bytes * i));
                 }
             }
-            Vec[] lanes = Transposition.emit(a);
+            Vec[] columns = Transposition.emit(a, bytes);
             a.mov(RAX, RDX);
-            for (int i = 0; i < 16; i++) {
-                a.vmovups(Memory.at(RAX), lanes[i]);
+            for (int i = 0; i < lanes; i++) {
+                a.vmovups(Memory.at(RAX), columns[i]);
                 a.add(RAX, R8);
             }
-            a.add(RSI, 1024);
-            a.add(RDX, 64);
+            a.add(RSI, (long) bytes * lanes);
+            a.add(RDX, bytes);
             a.dec(R9);
-            a.jne(sixteen);
-            a.comment("fifteen rows were skipped over, the sixteenth is behind");
+            a.jne(square);
+            a.comment("all rows but the last were skipped over, that one is behind");
             a.mov(RAX, R8);
-            a.shl(RAX, 4);
+            a.shl(RAX, Integer.numberOfTrailingZeros(lanes));
             a.add(RDX, RAX);
             a.sub(RDX, R8);
             a.dec(RCX);
@@ -77,7 +80,41 @@ final class AttentionRows {
         });
     }
 
-    /** Arguments of {@link #dots}, besides {@link #TO}: rows of {@link #SIXTEENS} registers each. */
+    /** The way back on 256 bits, rows to panels: {@code to[element][lane] = from[lane][element]}. */
+    static Code columns256() {
+        int bytes = 32;
+        int lanes = bytes / Float.BYTES;
+        return Leaf.of(a -> {
+            Label panel = a.label("panel");
+            Label square = a.label("square");
+            a.mov(RSI, argument(FROM));
+            a.mov(RDX, argument(TO));
+            a.mov(RCX, argument(PANELS));
+            a.mov(R8, argument(ROW_BYTES));
+            a.bind(panel);
+            a.mov(RBX, RSI);
+            a.mov(R9, argument(SQUARES));
+            a.bind(square);
+            a.mov(RAX, RBX);
+            for (int i = 0; i < lanes; i++) {
+                a.vmovups(Vec.of(bytes, i), Memory.at(RAX));
+                a.add(RAX, R8);
+            }
+            Vec[] columns = Transposition.emit(a, bytes);
+            for (int i = 0; i < lanes; i++) {
+                a.vmovups(Memory.at(RDX, bytes * i), columns[i]);
+            }
+            a.add(RBX, bytes);
+            a.add(RDX, (long) bytes * lanes);
+            a.dec(R9);
+            a.jne(square);
+            a.lea(RSI, Memory.at(RSI, R8, lanes));
+            a.dec(RCX);
+            a.jne(panel);
+        });
+    }
+
+    /** Arguments of {@link #dots}, besides {@link #TO}: rows of {@link #SQUARES} registers each. */
     static final int LEFT = 0;
 
     static final int RIGHT = 2;
@@ -94,7 +131,7 @@ final class AttentionRows {
             a.mov(RCX, argument(COUNT));
             a.bind(row);
             a.vpxord(zmm(0), zmm(0), zmm(0));
-            a.mov(R8, argument(SIXTEENS));
+            a.mov(R8, argument(SQUARES));
             a.bind(sixteen);
             a.vmovups(zmm(1), Memory.at(RSI));
             a.vfmadd231ps(zmm(0), zmm(1), Memory.at(RBX));

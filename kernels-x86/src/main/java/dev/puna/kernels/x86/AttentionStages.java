@@ -13,16 +13,20 @@ import java.lang.foreign.MemorySegment;
  * <ul>
  *   <li>a left factor of fp32 is rows of numbers, wherever they are; of bf16, panels of sixteen rows that are blocks of
  *       16 rows × 32 elements ({@link OperandPanel.Order#LANES});
- *   <li>a right factor is panels of sixteen columns, a line of 64 bytes for every step: a number, or a pair of bf16, of
- *       every column;
- *   <li>results are panels of sixteen columns, too.
+ *   <li>a right factor is panels of as many columns as a register has lanes, a line for every step: a number, or a pair
+ *       of bf16, of every column;
+ *   <li>results are such panels, too.
  * </ul>
+ *
+ * Registers have 512 bits, or 256 and fp32 only.
  *
  * @param unit what multiplies
  * @param terms into how many bf16 a number is divided, so that their sum has 8 or 16 bits
  */
 record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms) {
+    /** Rows of a panel of a left factor; lanes of 512 bits. */
     static final int LANES = 16;
+
     static final int LINE = 64;
 
     /** Keys that are met at a time; blocks begin at multiples of it. */
@@ -44,7 +48,8 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
 
     private enum Plain {
         DOTS,
-        REMAINDERS
+        REMAINDERS,
+        COLUMNS
     }
 
     /**
@@ -93,6 +98,16 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
         return unit.bf16();
     }
 
+    /** Bytes of a register. */
+    int line() {
+        return rows.bytes();
+    }
+
+    /** Columns of a panel. */
+    int lanes() {
+        return line() / Float.BYTES;
+    }
+
     static int roundUp(int value, int multiple) {
         return (value + multiple - 1) / multiple * multiple;
     }
@@ -103,16 +118,16 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
     }
 
     /** Panels for so many columns: one, or an even number. */
-    static int panels(int columns) {
-        int panels = (columns + LANES - 1) / LANES;
+    int panels(int columns) {
+        int panels = (columns + lanes() - 1) / lanes();
         return panels <= 1 ? 1 : roundUp(panels, 2);
     }
 
-    /** Bytes of a panel of sixteen rows or columns with {@code k} elements each. */
+    /** Bytes of a panel with {@code k} elements each. */
     long panelBytes(int k) {
         return bf16()
                 ? (long) roundUp(k, BF16_DEPTH) / BF16_DEPTH * AttentionProduct.BF16_BLOCK
-                : (long) roundUp(k, LANES) * LINE;
+                : (long) roundUp(k, lanes()) * line();
     }
 
     /** Bytes of a packed factor with all its terms. */
@@ -121,15 +136,15 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
     }
 
     /** fp32 rows of {@code padded} elements as a left factor whose rows they are. */
-    static Left along(long address, int padded) {
+    Left along(long address, int padded) {
         int row = padded * Float.BYTES;
-        return new Left(address, (long) LANES * row, 0, row, Float.BYTES, LANES * Float.BYTES);
+        return new Left(address, (long) LANES * row, 0, row, Float.BYTES, line());
     }
 
     /** fp32 rows of {@code padded} elements as a left factor whose columns they are. */
-    static Left across(long address, int padded) {
+    Left across(long address, int padded) {
         int row = padded * Float.BYTES;
-        return new Left(address, LINE, 0, Float.BYTES, row, LANES * row);
+        return new Left(address, (long) LANES * Float.BYTES, 0, Float.BYTES, row, lanes() * row);
     }
 
     /** fp32 panels of sixteen queries, a line for every key, as a left factor whose rows are keys. */
@@ -183,6 +198,22 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
         }
     }
 
+    /** Packs fp32 rows of queries as a right factor whose columns they are; with two terms the rows are lost. */
+    void packQueries(ArgumentBlock arguments, long from, int padded, int panels, int size, long to, long panel) {
+        if (line() == LINE) {
+            OperandPanel.Order order = OperandPanel.Order.STEPS;
+            pack(arguments, from, padded, panels * LANES, size, true, order, to, panel, panels * panel);
+            return;
+        }
+        arguments
+                .set(AttentionRows.FROM, from)
+                .set(AttentionRows.TO, to)
+                .set(AttentionRows.PANELS, panels)
+                .set(AttentionRows.SQUARES, roundUp(size, lanes()) / lanes())
+                .set(AttentionRows.ROW_BYTES, (long) padded * Float.BYTES)
+                .call(codes.get(Plain.COLUMNS, AttentionRows::columns256));
+    }
+
     /** Rows of a cache or tensor, {@code stride} bytes apart, as fp32 rows of {@code padded} elements. */
     void load(ArgumentBlock arguments, DType dtype, int size, int count, long from, long stride, long to, int padded) {
         if (size % LANES == 0) {
@@ -191,7 +222,7 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
                     .set(AttentionPanel.STRIDE, stride)
                     .set(AttentionPanel.TO, to)
                     .set(AttentionPanel.COUNT, count)
-                    .call(codes.get(new RowsKey(dtype, size), () -> AttentionPanel.rows(dtype, size)));
+                    .call(codes.get(new RowsKey(dtype, size), () -> AttentionPanel.rows(line(), dtype, size)));
             return;
         }
         RowOperations.vectors(arguments, 1, count, size)
@@ -248,7 +279,7 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
      * {@code c (m, n) = a (m, k) · b (k, n)}, or added to c.
      *
      * @param m in panels of sixteen rows
-     * @param n in panels of sixteen columns
+     * @param n in panels of columns
      * @param cPanel bytes from panel to panel of c
      * @param pairs which terms are multiplied
      * @param ahead what is asked of memory meanwhile, or 0; fp32 and one panel of columns only
@@ -273,8 +304,8 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
                 .set(AttentionProduct.B, right.address)
                 .set(AttentionProduct.B_PANEL, right.panel)
                 .set(AttentionProduct.B_TERM, right.term)
-                .set(AttentionProduct.BLOCKS, bf16() ? (k + BF16_DEPTH - 1) / BF16_DEPTH : k / LANES)
-                .set(AttentionProduct.TAIL, bf16() ? 0 : k % LANES)
+                .set(AttentionProduct.BLOCKS, bf16() ? (k + BF16_DEPTH - 1) / BF16_DEPTH : k / lanes())
+                .set(AttentionProduct.TAIL, bf16() ? 0 : k % lanes())
                 .set(AttentionProduct.C, c)
                 .set(AttentionProduct.C_PANEL, cPanel)
                 .set(AttentionProduct.PANELS, m)
@@ -285,7 +316,7 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
             arguments.call(codes.get(new TilesKey(columns, pairs), () -> AttentionProduct.tiles(columns, pairs)));
         } else {
             AttentionProduct.Shape shape = new AttentionProduct.Shape(
-                    bf16(), LINE, columns, left.row, left.step, left.block, ahead != 0 && columns == 1);
+                    bf16(), line(), columns, left.row, left.step, left.block, ahead != 0 && columns == 1);
             arguments.call(codes.get(shape, () -> AttentionProduct.vectors(shape)));
         }
     }
@@ -295,12 +326,12 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
     }
 
     void softmax(ArgumentBlock arguments, boolean masked) {
-        AttentionSoftmax.Shape shape = new AttentionSoftmax.Shape(LINE, weights(), masked);
+        AttentionSoftmax.Shape shape = new AttentionSoftmax.Shape(line(), weights(), masked);
         arguments.call(codes.get(shape, () -> AttentionSoftmax.code(shape)));
     }
 
     void slope(ArgumentBlock arguments, boolean masked) {
-        AttentionSlope.Shape shape = new AttentionSlope.Shape(LINE, bf16(), masked);
+        AttentionSlope.Shape shape = new AttentionSlope.Shape(line(), bf16(), masked);
         arguments.call(codes.get(shape, () -> AttentionSlope.code(shape)));
     }
 
@@ -311,9 +342,9 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
                 .set(AttentionRows.FROM, from)
                 .set(AttentionRows.TO, to)
                 .set(AttentionRows.PANELS, panels)
-                .set(AttentionRows.SIXTEENS, padded / LANES)
+                .set(AttentionRows.SQUARES, padded / lanes())
                 .set(AttentionRows.TOTALS, totals)
-                .call(codes.get(new TurnedKey(divided), () -> AttentionRows.turned(divided)));
+                .call(codes.get(new TurnedKey(divided), () -> AttentionRows.turned(line(), divided)));
     }
 
     /** {@code to[i] = left[i] · right[i]} of rows of {@code padded} elements. */
@@ -322,7 +353,7 @@ record AttentionStages(CodeCache codes, RowOperations rows, Unit unit, int terms
                 .set(AttentionRows.LEFT, left)
                 .set(AttentionRows.RIGHT, right)
                 .set(AttentionRows.TO, to)
-                .set(AttentionRows.SIXTEENS, padded / LANES)
+                .set(AttentionRows.SQUARES, padded / LANES)
                 .set(AttentionRows.COUNT, count)
                 .call(codes.get(Plain.DOTS, AttentionRows::dots));
     }

@@ -22,9 +22,13 @@ import java.util.List;
  * other operation as a whole on the next tier.
  */
 final class Avx2Kernels implements Kernels {
+    private static final int REGISTER_BYTES = 32;
+
     private final Kernels fallback;
     private final Arena arena = Arena.ofShared();
     private final Avx2QuantizedMatmul quantized;
+    private final RowOperations rowOperations;
+    private final Attention attention;
 
     /** @param fallback what computes the rest; closed with this */
     Avx2Kernels(Kernels fallback, Processor processor) {
@@ -34,6 +38,8 @@ final class Avx2Kernels implements Kernels {
         CodeCache codes = new CodeCache(arena);
         Workers workers = new Workers(fallback.threads(), arguments);
         Avx2Dot dot = processor.features().contains(Feature.AVXVNNI) ? Avx2Dot.VNNI : Avx2Dot.MULTIPLY_ADD;
+        this.rowOperations = new RowOperations(workers, codes, REGISTER_BYTES);
+        this.attention = new Attention(workers, codes, rowOperations, Gemm.Unit.FMA);
         this.quantized = new Avx2QuantizedMatmul(workers, codes, dot);
     }
 
@@ -90,17 +96,20 @@ final class Avx2Kernels implements Kernels {
 
     @Override
     public void addBias(Tensor y, Tensor bias) {
-        fallback.addBias(y, bias);
+        KernelArguments.addBias(y, bias);
+        rowOperations.addBias(y, bias);
     }
 
     @Override
     public void add(Tensor y, Tensor x) {
-        fallback.add(y, x);
+        KernelArguments.add(y, x);
+        rowOperations.add(y, x);
     }
 
     @Override
     public void embedding(Tensor y, Tensor table, int[] ids) {
-        fallback.embedding(y, table, ids);
+        KernelArguments.embedding(y, table, ids);
+        rowOperations.embedding(y, table, ids);
     }
 
     @Override
@@ -110,7 +119,8 @@ final class Avx2Kernels implements Kernels {
 
     @Override
     public void rmsNorm(Tensor y, Tensor x, Tensor weight, float epsilon) {
-        fallback.rmsNorm(y, x, weight, epsilon);
+        KernelArguments.rmsNorm(y, x, weight);
+        rowOperations.rmsNorm(y, x, weight, epsilon);
     }
 
     @Override
@@ -120,7 +130,8 @@ final class Avx2Kernels implements Kernels {
 
     @Override
     public void rope(Tensor y, Tensor x, RopeTable table, RopePairing pairing, int[] positions) {
-        fallback.rope(y, x, table, pairing, positions);
+        KernelArguments.rope(y, x, table, pairing, positions);
+        rowOperations.rope(y, x, table, pairing, positions);
     }
 
     @Override
@@ -130,12 +141,14 @@ final class Avx2Kernels implements Kernels {
 
     @Override
     public void storeKv(KvView cache, int firstPosition, Tensor k, Tensor v) {
-        fallback.storeKv(cache, firstPosition, k, v);
+        KernelArguments.storeKv(cache, firstPosition, k, v);
+        rowOperations.storeKv(cache, firstPosition, k, v);
     }
 
     @Override
     public void attention(Tensor y, Tensor q, List<AttentionSpan> spans, float scale) {
-        fallback.attention(y, q, spans, scale);
+        KernelArguments.attention(y, q, spans);
+        attention.attend(y, q, spans, scale);
     }
 
     @Override
@@ -172,7 +185,8 @@ final class Avx2Kernels implements Kernels {
 
     @Override
     public void swiGlu(Tensor y, Tensor gate, Tensor up) {
-        fallback.swiGlu(y, gate, up);
+        KernelArguments.swiGlu(y, gate, up);
+        rowOperations.swiGlu(y, gate, up);
     }
 
     @Override
@@ -208,6 +222,7 @@ final class Avx2Kernels implements Kernels {
     @Override
     public void close() {
         quantized.close();
+        attention.close();
         fallback.close();
         if (arena.scope().isAlive()) {
             arena.close();

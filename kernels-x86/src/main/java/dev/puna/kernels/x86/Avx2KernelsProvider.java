@@ -6,6 +6,8 @@ import dev.puna.kernels.Kernels;
 import dev.puna.kernels.KernelsProvider;
 import dev.puna.tensor.ThreadTeam;
 import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /** Machine code for processors with AVX2 and without AVX-512, assembled at run time. */
@@ -40,5 +42,16 @@ public final class Avx2KernelsProvider implements KernelsProvider {
     @Override
     public Kernels create(ThreadTeam threads) {
         return new Avx2Kernels(X86KernelsProvider.fallback(threads), X86KernelsProvider.processor(this, NEEDED));
+    }
+
+    @Override
+    public List<String> kernelNames() {
+        return List.copyOf(Avx2Listings.KERNELS.keySet());
+    }
+
+    @Override
+    public Optional<String> listing(String kernel) {
+        return Optional.ofNullable(Avx2Listings.KERNELS.get(kernel))
+                .map(code -> code.get().listing());
     }
 }

@@ -30,18 +30,36 @@ final class Exponential {
 
     /** {@code x = eˣ}, lane by lane; {@code n} and {@code p} are overwritten. */
     static void emit(Assembler a, Vec x, Vec n, Vec p) {
+        int bytes = x.bytes();
         a.vbroadcastss(n, a.constant(HIGHEST));
         a.vminps(x, n, x);
         a.vbroadcastss(n, a.constant(LOWEST));
         a.vmaxps(x, n, x);
-        a.vmulps(n, x, a.constant(LOG2_E).broadcast());
-        a.vrndscaleps(n, n, 0);
-        a.vfnmadd231ps(x, n, a.constant(LN2_HIGH).broadcast());
-        a.vfnmadd231ps(x, n, a.constant(LN2_LOW).broadcast());
+        a.vmulps(n, x, PowerOfTwo.everywhere(a, bytes, LOG2_E));
+        if (bytes == 64) {
+            a.vrndscaleps(n, n, 0);
+        } else {
+            a.vroundps(n, n, 0);
+        }
+        a.vfnmadd231ps(x, n, PowerOfTwo.everywhere(a, bytes, LN2_HIGH));
+        a.vfnmadd231ps(x, n, PowerOfTwo.everywhere(a, bytes, LN2_LOW));
         a.vbroadcastss(p, a.constant(COEFFICIENTS[0]));
         for (int i = 1; i < COEFFICIENTS.length; i++) {
-            a.vfmadd213ps(p, x, a.constant(COEFFICIENTS[i]).broadcast());
+            a.vfmadd213ps(p, x, PowerOfTwo.everywhere(a, bytes, COEFFICIENTS[i]));
         }
-        a.vscalefps(x, p, n);
+        if (bytes == 64) {
+            a.vscalefps(x, p, n);
+            return;
+        }
+        a.comment("2ⁿ in two factors: the first product is exact, the second rounds into denormals or overflows");
+        a.vcvtps2dq(n, n);
+        a.vpsrad(x, n, 1);
+        a.vpsubd(n, n, x);
+        for (Vec power : new Vec[] {x, n}) {
+            a.vpaddd(power, power, PowerOfTwo.everywhere(a, bytes, 127));
+            a.vpslld(power, power, 23);
+            a.vmulps(p, p, power);
+        }
+        a.vmovaps(x, p);
     }
 }

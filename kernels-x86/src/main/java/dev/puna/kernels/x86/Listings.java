@@ -39,8 +39,8 @@ final class Listings {
             });
         }
         for (DType dtype : new DType[] {DType.F32, DType.F16, DType.BF16}) {
-            kernels.put("norm-" + name(dtype), () -> RowKernels.norm(dtype));
-            kernels.put("bias-" + name(dtype), () -> RowKernels.sum(dtype, true));
+            kernels.put("norm-" + name(dtype), () -> RowKernels.norm(64, dtype));
+            kernels.put("bias-" + name(dtype), () -> RowKernels.sum(64, dtype, true));
             kernels.put(
                     "vector-product-" + name(dtype),
                     () -> FloatVectorProduct.code(new FloatVectorProduct.Shape(dtype, 1, FloatVectorProduct.LANES, 0)));
@@ -52,22 +52,22 @@ final class Listings {
         kernels.put("product-fma", () -> FmaTile.code(FmaTile.MAX_ROWS, FmaTile.MAX_VECTORS, false));
         kernels.put("rounded-product-dot", () -> FmaTile.code(FmaTile.MAX_ROWS, FmaTile.MAX_VECTORS, true));
         kernels.put("rounded-product-amx", () -> AmxFloatTile.code(2, 2));
-        kernels.put("add", () -> RowKernels.sum(DType.F32, false));
-        kernels.put("swiglu", RowKernels::swiGlu);
+        kernels.put("add", () -> RowKernels.sum(64, DType.F32, false));
+        kernels.put("swiglu", () -> RowKernels.swiGlu(64));
         kernels.put("swiglu-backward", TrainingKernels::swiGluBackward);
         kernels.put("norm-backward", TrainingKernels::normBackward);
-        kernels.put("rope-backward", RowKernels::ropeBackward);
+        kernels.put("rope-backward", () -> RowKernels.ropeBackward(64));
         kernels.put("exponentials", TrainingKernels::exponentials);
         kernels.put("scale", TrainingKernels::scale);
         kernels.put("adamw", TrainingKernels::adamW);
         kernels.put("squares", TrainingKernels::squares);
         for (RopePairing pairing : RopePairing.values()) {
-            kernels.put("rope-" + pairing.name().toLowerCase(Locale.ROOT), () -> RowKernels.rope(pairing));
+            kernels.put("rope-" + pairing.name().toLowerCase(Locale.ROOT), () -> RowKernels.rope(64, pairing));
         }
         for (DType dtype : new DType[] {DType.F32, DType.F16, DType.BF16, DType.Q8_0}) {
-            kernels.put("decode-" + name(dtype), () -> RowKernels.decode(dtype));
-            kernels.put("encode-" + name(dtype), () -> RowKernels.encode(dtype));
-            kernels.put("attention-rows-" + name(dtype), () -> AttentionPanel.rows(dtype, HEAD_SIZE));
+            kernels.put("decode-" + name(dtype), () -> RowKernels.decode(64, dtype));
+            kernels.put("encode-" + name(dtype), () -> RowKernels.encode(64, dtype));
+            kernels.put("attention-rows-" + name(dtype), () -> AttentionPanel.rows(64, dtype, HEAD_SIZE));
         }
         int row = HEAD_SIZE * Float.BYTES;
         kernels.put(
@@ -101,7 +101,7 @@ final class Listings {
             kernels.put("rounded-attention-keys-" + terms, () -> AttentionPanel.keys(HEAD_SIZE, count, 2));
             kernels.put("rounded-attention-values-" + terms, () -> AttentionPanel.values(HEAD_SIZE, count));
         }
-        kernels.put("attention-turned", () -> AttentionRows.turned(true));
+        kernels.put("attention-turned", () -> AttentionRows.turned(64, true));
         kernels.put("attention-dots", AttentionRows::dots);
         kernels.put("rounded-attention-remainders", AttentionRows::remainders);
         return kernels;

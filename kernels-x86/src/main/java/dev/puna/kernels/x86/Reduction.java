@@ -11,11 +11,17 @@ final class Reduction {
 
     private Reduction() {}
 
-    /** The 16 lanes of {@code v} into its lowest; {@code temporary} is overwritten. */
+    /** The 16 or 8 lanes of {@code v} into its lowest; {@code temporary} is overwritten. */
     static void emit(Assembler a, Vec v, Vec temporary, Combine combine) {
-        a.vextracti64x4(temporary.ymm(), v, 1);
-        combine.emit(a, v.ymm(), v.ymm(), temporary.ymm());
-        a.vextracti32x4(temporary.xmm(), v.ymm(), 1);
+        if (v.bytes() == 64) {
+            a.vextracti64x4(temporary.ymm(), v, 1);
+            combine.emit(a, v.ymm(), v.ymm(), temporary.ymm());
+        }
+        if (v.number() < 16 && temporary.number() < 16) {
+            a.vextracti128(temporary.xmm(), v.ymm(), 1);
+        } else {
+            a.vextracti32x4(temporary.xmm(), v.ymm(), 1);
+        }
         combine.emit(a, v.xmm(), v.xmm(), temporary.xmm());
         a.vpshufd(temporary.xmm(), v.xmm(), 0b1110);
         combine.emit(a, v.xmm(), v.xmm(), temporary.xmm());

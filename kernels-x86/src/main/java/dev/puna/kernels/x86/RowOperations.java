@@ -28,10 +28,18 @@ final class RowOperations {
 
     private final Workers workers;
     private final CodeCache codes;
+    private final int bytes;
 
-    RowOperations(Workers workers, CodeCache codes) {
+    /** @param bytes of a register: 64 or 32 */
+    RowOperations(Workers workers, CodeCache codes, int bytes) {
         this.workers = workers;
         this.codes = codes;
+        this.bytes = bytes;
+    }
+
+    /** Of a register. */
+    int bytes() {
+        return bytes;
     }
 
     /** Whether {@link #decode} reads this type. */
@@ -45,7 +53,7 @@ final class RowOperations {
 
     /** Code of {@link RowKernels#decode}. */
     MemorySegment decode(DType dtype) {
-        return codes.get(new DecodeKey(dtype), () -> RowKernels.decode(dtype));
+        return codes.get(new DecodeKey(dtype), () -> RowKernels.decode(bytes, dtype));
     }
 
     private static long rowGrain(long width) {
@@ -56,7 +64,7 @@ final class RowOperations {
         if (y.columns() == 0) {
             return;
         }
-        MemorySegment code = codes.get(new SumKey(bias.dtype(), true), () -> RowKernels.sum(bias.dtype(), true));
+        MemorySegment code = codes.get(new SumKey(bias.dtype(), true), () -> RowKernels.sum(bytes, bias.dtype(), true));
         try (Borrowed borrowed = new Borrowed()) {
             Tensor to = borrowed.output(y);
             long second = borrowed.input(bias).data().address();
@@ -69,12 +77,12 @@ final class RowOperations {
     }
 
     void add(Tensor y, Tensor x) {
-        MemorySegment code = codes.get(new SumKey(DType.F32, false), () -> RowKernels.sum(DType.F32, false));
+        MemorySegment code = codes.get(new SumKey(DType.F32, false), () -> RowKernels.sum(bytes, DType.F32, false));
         elements(y, y, x, code);
     }
 
     void swiGlu(Tensor y, Tensor gate, Tensor up) {
-        elements(y, gate, up, codes.get(new SwiGluKey(), RowKernels::swiGlu));
+        elements(y, gate, up, codes.get(new SwiGluKey(), () -> RowKernels.swiGlu(bytes)));
     }
 
     /** All elements as one row, cut at multiples of a register. */
@@ -100,7 +108,7 @@ final class RowOperations {
         if (x.columns() == 0) {
             return;
         }
-        MemorySegment code = codes.get(new NormKey(weight.dtype()), () -> RowKernels.norm(weight.dtype()));
+        MemorySegment code = codes.get(new NormKey(weight.dtype()), () -> RowKernels.norm(bytes, weight.dtype()));
         try (Borrowed borrowed = new Borrowed()) {
             Tensor source = borrowed.input(x);
             Tensor to = borrowed.output(y);
@@ -129,7 +137,7 @@ final class RowOperations {
         if (x.columns() == 0) {
             return;
         }
-        MemorySegment code = codes.get(new RopeKey(pairing), () -> RowKernels.rope(pairing));
+        MemorySegment code = codes.get(new RopeKey(pairing), () -> RowKernels.rope(bytes, pairing));
         try (Borrowed borrowed = new Borrowed()) {
             rope(
                     workers,
@@ -215,7 +223,7 @@ final class RowOperations {
             return;
         }
         DType dtype = cache.dtype();
-        MemorySegment code = codes.get(new EncodeKey(dtype), () -> RowKernels.encode(dtype));
+        MemorySegment code = codes.get(new EncodeKey(dtype), () -> RowKernels.encode(bytes, dtype));
         int size = cache.headSize();
         try (Borrowed borrowed = new Borrowed()) {
             Tensor pool = borrowed.output(

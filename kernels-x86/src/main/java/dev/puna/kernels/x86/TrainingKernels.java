@@ -22,7 +22,7 @@ import dev.puna.assembler.Memory;
 import dev.puna.assembler.Vec;
 import dev.puna.tensor.DType;
 
-/** Generators of what training does besides products and attention, each a short loop over {@link Sixteen}s. */
+/** Generators of what training does besides products and attention, each a short loop over {@link Lanes}s. */
 final class TrainingKernels {
     /** Elements of a run, of a row where there are rows. */
     static final int COUNT = 0;
@@ -97,7 +97,7 @@ final class TrainingKernels {
             for (int i = 0; i < 4; i++) {
                 a.vpxord(zmm(i), zmm(i), zmm(i));
             }
-            Sixteen.forEach(a, RCX, INDEX, LEFT, 2, s -> {
+            Lanes.forEach(a, RCX, INDEX, LEFT, 2, s -> {
                 Vec x = zmm(4 + 2 * s.turn());
                 Vec g = zmm(5 + 2 * s.turn());
                 s.load(a, DType.F32, x, RSI, INDEX);
@@ -124,7 +124,7 @@ final class TrainingKernels {
             Vec back = zmm(1);
             a.vbroadcastss(back, xmm(2));
             a.vbroadcastss(scale, xmm(0));
-            Sixteen.forEach(a, RCX, INDEX, LEFT, 2, s -> {
+            Lanes.forEach(a, RCX, INDEX, LEFT, 2, s -> {
                 Vec x = zmm(2 + 4 * s.turn());
                 Vec dy = zmm(3 + 4 * s.turn());
                 Vec t = zmm(4 + 4 * s.turn());
@@ -160,7 +160,7 @@ final class TrainingKernels {
             a.mov(RBX, argument(GATE));
             a.mov(R11, argument(UP));
             a.vbroadcastss(one, a.constant(1f));
-            Sixteen.forEach(a, RCX, INDEX, LEFT, 4, s -> {
+            Lanes.forEach(a, RCX, INDEX, LEFT, 4, s -> {
                 Vec gate = zmm(5 * s.turn());
                 Vec sigma = zmm(5 * s.turn() + 1);
                 Vec t = zmm(5 * s.turn() + 2);
@@ -192,8 +192,8 @@ final class TrainingKernels {
             a.mov(RCX, argument(COUNT));
             a.mov(RDX, argument(ROW));
             a.vbroadcastss(maximum, a.constant(Float.NEGATIVE_INFINITY));
-            Sixteen.forEach(a, RCX, INDEX, LEFT, 4, s -> {
-                if (s.masked()) {
+            Lanes.forEach(a, RCX, INDEX, LEFT, 4, s -> {
+                if (s.end()) {
                     a.vbroadcastss(zmm(0), a.constant(Float.NEGATIVE_INFINITY));
                     a.vmovups(s.kept(zmm(0)), Memory.at(RDX, INDEX, 4));
                     a.vmaxps(maximum, maximum, zmm(0));
@@ -208,7 +208,7 @@ final class TrainingKernels {
             for (Vec sum : sums) {
                 a.vpxord(sum, sum, sum);
             }
-            Sixteen.forEach(a, RCX, INDEX, LEFT, 4, s -> {
+            Lanes.forEach(a, RCX, INDEX, LEFT, 4, s -> {
                 Vec x = zmm(4 * s.turn());
                 Vec t = zmm(4 * s.turn() + 1);
                 Vec u = zmm(4 * s.turn() + 2);
@@ -216,8 +216,8 @@ final class TrainingKernels {
                 a.vsubps(x, x, maximum);
                 Exponential.emit(a, x, t, u);
                 s.store(a, x, RDX, INDEX);
-                if (s.masked()) {
-                    a.vmovaps(x.maskz(Sixteen.TAIL), x);
+                if (s.end()) {
+                    a.vmovaps(x.maskz(Lanes.TAIL), x);
                 }
                 a.vcvtps2pd(t, x.ymm());
                 a.vextractf64x4(u.ymm(), x, 1);
@@ -248,7 +248,7 @@ final class TrainingKernels {
             a.mov(RCX, argument(COUNT));
             a.mov(RDX, argument(ROW));
             a.vbroadcastss(zmm(31), argument(FACTOR).bytes(4));
-            Sixteen.forEach(a, RCX, INDEX, LEFT, 4, s -> {
+            Lanes.forEach(a, RCX, INDEX, LEFT, 4, s -> {
                 s.load(a, DType.F32, zmm(s.turn()), RDX, INDEX);
                 a.vmulps(zmm(s.turn()), zmm(s.turn()), zmm(31));
                 s.store(a, zmm(s.turn()), RDX, INDEX);
@@ -274,7 +274,7 @@ final class TrainingKernels {
             a.mov(RSI, argument(M));
             a.mov(RBX, argument(V));
             a.mov(R10, argument(G));
-            Sixteen.forEach(a, RCX, INDEX, LEFT, 4, s -> {
+            Lanes.forEach(a, RCX, INDEX, LEFT, 4, s -> {
                 Vec g = zmm(4 * s.turn());
                 Vec m = zmm(4 * s.turn() + 1);
                 Vec v = zmm(4 * s.turn() + 2);
@@ -309,7 +309,7 @@ final class TrainingKernels {
             }
             a.mov(RCX, argument(COUNT));
             a.mov(RDX, argument(ROW));
-            Sixteen.forEach(a, RCX, INDEX, LEFT, 2, s -> {
+            Lanes.forEach(a, RCX, INDEX, LEFT, 2, s -> {
                 Vec low = zmm(2 * s.turn());
                 Vec high = zmm(2 * s.turn() + 1);
                 s.load(a, DType.F32, low, RDX, INDEX);

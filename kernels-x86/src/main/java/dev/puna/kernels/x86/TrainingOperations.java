@@ -55,7 +55,7 @@ final class TrainingOperations implements AutoCloseable {
     }
 
     private MemorySegment add() {
-        return codes.get(Key.ADD, () -> RowKernels.sum(DType.F32, false));
+        return codes.get(Key.ADD, () -> RowKernels.sum(64, DType.F32, false));
     }
 
     private static ArgumentBlock sum(ArgumentBlock arguments, long y, long x, long count) {
@@ -135,7 +135,7 @@ final class TrainingOperations implements AutoCloseable {
         if (dy.columns() == 0) {
             return;
         }
-        MemorySegment code = codes.get(Key.ROPE_BACKWARD, RowKernels::ropeBackward);
+        MemorySegment code = codes.get(Key.ROPE_BACKWARD, () -> RowKernels.ropeBackward(64));
         try (Borrowed borrowed = new Borrowed()) {
             RowOperations.rope(
                     workers,

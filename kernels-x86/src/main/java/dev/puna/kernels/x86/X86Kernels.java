@@ -38,7 +38,7 @@ final class X86Kernels implements Kernels {
         }
         CodeCache codes = new CodeCache(arena);
         Workers workers = new Workers(threads, arguments);
-        this.rowOperations = new RowOperations(workers, codes);
+        this.rowOperations = new RowOperations(workers, codes, 64);
         this.trainingOperations = new TrainingOperations(workers, codes);
         Gemm gemm = new Gemm(workers, codes, processor);
         this.floats = new FloatMatmul(workers, codes, gemm);

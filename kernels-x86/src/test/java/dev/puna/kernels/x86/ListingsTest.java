@@ -38,4 +38,33 @@ class ListingsTest {
             assertThat(X86KernelsProvider.NEEDED).as(kernel.getKey()).containsAll(needed);
         }
     }
+
+    @Test
+    void kernelsOf256BitsReadAsInstructions() {
+        Avx2KernelsProvider provider = new Avx2KernelsProvider();
+        assertThat(provider.kernelNames())
+                .contains("attention-scores", "swiglu", "vector-product-q4_k", "vnni-tile-q8_0");
+        for (String name : provider.kernelNames()) {
+            assertThat(provider.listing(name).orElseThrow())
+                    .as(name)
+                    .contains("ret")
+                    .doesNotContain("zmm");
+        }
+        assertThat(provider.listing("no such kernel")).isEmpty();
+    }
+
+    /** A processor that has AVX-512, as the one these tests may run on, would not notice an instruction of that. */
+    @Test
+    void noKernelOf256BitsNeedsMoreThanTheProbeAsksFor() {
+        for (var kernel : Avx2Listings.KERNELS.entrySet()) {
+            Set<Feature> allowed = EnumSet.of(Feature.BASE);
+            allowed.addAll(Avx2KernelsProvider.NEEDED);
+            if (kernel.getKey().startsWith("vnni-")) {
+                allowed.add(Feature.AVXVNNI);
+            }
+            assertThat(allowed)
+                    .as(kernel.getKey())
+                    .containsAll(kernel.getValue().get().features());
+        }
+    }
 }
