@@ -13,6 +13,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Iterator;
 import java.util.OptionalLong;
 
 /**
@@ -39,7 +40,20 @@ final class Duplicates implements Closeable {
         return new Duplicates(file);
     }
 
-    private Duplicates(Path file) throws IOException {
+    /** Writes pairs, which come in the order of the documents, to a file of this kind. */
+    static void write(Iterator<long[]> pairs, Path file) throws IOException {
+        try (DataOutputStream out =
+                new DataOutputStream(new BufferedOutputStream(Files.newOutputStream(file), 1 << 16))) {
+            while (pairs.hasNext()) {
+                long[] pair = pairs.next();
+                out.writeLong(pair[0]);
+                out.writeLong(pair[1]);
+            }
+        }
+    }
+
+    /** Opens such a file. */
+    Duplicates(Path file) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             size = channel.size() / 16;
             pairs = size == 0 ? MemorySegment.NULL : channel.map(FileChannel.MapMode.READ_ONLY, 0, size * 16, arena);

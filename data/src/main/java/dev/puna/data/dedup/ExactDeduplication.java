@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Iterator;
 import java.util.Objects;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
@@ -21,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * Keeps the first of documents with the same text, or with the same address. Digests of 16 bytes are sorted, in memory as
  * far as the given bytes reach and else on the disk (24 bytes for each document).
  */
-public final class ExactDeduplication implements CorpusDeduplication {
+public final class ExactDeduplication implements KeyedDeduplication {
     private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
     private final boolean byUrl;
@@ -62,17 +63,36 @@ public final class ExactDeduplication implements CorpusDeduplication {
     }
 
     @Override
-    public void look(Document document, long ordinal) throws IOException {
+    public Rule rule() {
+        return new Rule.FirstOfKey();
+    }
+
+    private byte @Nullable [] digest(Document document) {
         String key = document.text();
         if (byUrl) {
             String url = document.string("url");
             if (url == null) {
-                return;
+                return null;
             }
             key = UrlBlockList.normalized(url);
         }
-        byte[] digest = md5.get().digest(key.getBytes(StandardCharsets.UTF_8));
-        digests.add((long) LONG.get(digest, 0), (long) LONG.get(digest, 8), ordinal);
+        return md5.get().digest(key.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Override
+    public void keys(Document document, KeySink sink) {
+        byte[] digest = digest(document);
+        if (digest != null) {
+            sink.key((long) LONG.get(digest, 8), (long) LONG.get(digest, 0));
+        }
+    }
+
+    @Override
+    public void look(Document document, long ordinal) throws IOException {
+        byte[] digest = digest(document);
+        if (digest != null) {
+            digests.add((long) LONG.get(digest, 0), (long) LONG.get(digest, 8), ordinal);
+        }
     }
 
     @Override
@@ -94,6 +114,16 @@ public final class ExactDeduplication implements CorpusDeduplication {
             duplicates = Duplicates.write(pairs, state);
         }
         digests.close();
+    }
+
+    @Override
+    public void write(Iterator<long[]> facts, Path state) throws IOException {
+        Duplicates.write(facts, state);
+    }
+
+    @Override
+    public void decided(Path state) throws IOException {
+        duplicates = new Duplicates(state);
     }
 
     @Override

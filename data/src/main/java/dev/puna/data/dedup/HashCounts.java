@@ -19,6 +19,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.Iterator;
 import java.util.List;
 import java.util.PriorityQueue;
 
@@ -214,6 +215,16 @@ public final class HashCounts implements AutoCloseable {
                 size = channel.size() / 8;
                 hashes =
                         size == 0 ? MemorySegment.NULL : channel.map(FileChannel.MapMode.READ_ONLY, 0, size * 8, arena);
+            }
+        }
+
+        /** Writes hashes, which come in their signed order, to a file of this kind. */
+        static void write(Iterator<long[]> hashes, Path file) throws IOException {
+            try (DataOutputStream out =
+                    new DataOutputStream(new BufferedOutputStream(Files.newOutputStream(file), 1 << 16))) {
+                while (hashes.hasNext()) {
+                    out.writeLong(Long.reverseBytes(hashes.next()[0]));
+                }
             }
         }
 

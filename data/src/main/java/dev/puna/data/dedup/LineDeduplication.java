@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -15,10 +16,12 @@ import org.jspecify.annotations.Nullable;
  * included) or as Llama-3 does (more than six times in 30 million documents): then repeats within a document, then
  * documents of which nothing is left.
  */
-public final class LineDeduplication implements CorpusDeduplication {
+public final class LineDeduplication implements KeyedDeduplication {
     private final ThreadLocal<LineHash> hash = ThreadLocal.withInitial(LineHash::new);
-    private final HashCounts counts;
     private final int atLeast;
+    private final Path folder;
+    private final long memoryBytes;
+    private @Nullable HashCounts counts; // made when the first document comes
     private HashCounts.@Nullable Frequent frequent;
 
     /**
@@ -26,9 +29,19 @@ public final class LineDeduplication implements CorpusDeduplication {
      * @param folder for temporary files
      * @param memoryBytes for the table of hashes
      */
-    public LineDeduplication(int atLeast, Path folder, long memoryBytes) throws IOException {
+    public LineDeduplication(int atLeast, Path folder, long memoryBytes) {
         this.atLeast = atLeast;
-        this.counts = new HashCounts(folder, memoryBytes);
+        this.folder = folder;
+        this.memoryBytes = memoryBytes;
+    }
+
+    private synchronized HashCounts counts() throws IOException {
+        HashCounts made = counts;
+        if (made == null) {
+            made = new HashCounts(folder, memoryBytes);
+            counts = made;
+        }
+        return made;
     }
 
     @Override
@@ -37,31 +50,59 @@ public final class LineDeduplication implements CorpusDeduplication {
     }
 
     /** Runs that had to be written to disk. */
-    public int runs() {
-        return counts.runs();
+    public int runs() throws IOException {
+        return counts().runs();
     }
 
     @Override
-    public void look(Document document, long ordinal) throws IOException {
+    public Rule rule() {
+        return new Rule.Frequent(atLeast);
+    }
+
+    @Override
+    public void keys(Document document, KeySink sink) {
         LineHash hasher = hash.get();
-        long[] hashes = new long[64];
-        int size = 0;
         String text = document.text();
         for (int at = 0; at < text.length(); ) {
             int end = text.indexOf('\n', at);
             end = end < 0 ? text.length() : end;
-            if (size == hashes.length) {
-                hashes = Arrays.copyOf(hashes, 2 * size);
-            }
-            hashes[size++] = hasher.of(text.substring(at, end));
+            sink.key(0, hasher.of(text.substring(at, end)));
             at = end + 1;
         }
-        counts.add(hashes, size);
+    }
+
+    @Override
+    public void look(Document document, long ordinal) throws IOException {
+        LongBuffer hashes = new LongBuffer();
+        keys(document, (high, low) -> hashes.add(low));
+        counts().add(hashes.values, hashes.size);
+    }
+
+    private static final class LongBuffer {
+        private long[] values = new long[64];
+        private int size;
+
+        void add(long value) {
+            if (size == values.length) {
+                values = Arrays.copyOf(values, 2 * size);
+            }
+            values[size++] = value;
+        }
     }
 
     @Override
     public void decide(Path state) throws IOException {
-        counts.frequent(atLeast, state);
+        counts().frequent(atLeast, state);
+        decided(state);
+    }
+
+    @Override
+    public void write(Iterator<long[]> facts, Path state) throws IOException {
+        HashCounts.Frequent.write(facts, state);
+    }
+
+    @Override
+    public void decided(Path state) throws IOException {
         frequent = new HashCounts.Frequent(state);
     }
 
@@ -110,8 +151,10 @@ public final class LineDeduplication implements CorpusDeduplication {
     }
 
     @Override
-    public void close() throws IOException {
-        counts.close();
+    public synchronized void close() throws IOException {
+        if (counts != null) {
+            counts.close();
+        }
         if (frequent != null) {
             frequent.close();
         }

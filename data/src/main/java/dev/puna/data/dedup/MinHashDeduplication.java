@@ -7,6 +7,7 @@ import dev.puna.data.filter.Verdict;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
@@ -20,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Hash {@code i} of a shingle {@code x} is {@code (aᵢ x + bᵢ mod 2⁶⁴) mod (2⁶¹ − 1)}. The bands of all documents are
  * sorted, in memory as far as the given bytes reach and else on the disk (16 bytes for each band of each document).
  */
-public final class MinHashDeduplication implements CorpusDeduplication {
+public final class MinHashDeduplication implements KeyedDeduplication {
     private static final long PRIME = (1L << 61) - 1;
 
     private final int shingle;
@@ -122,17 +123,38 @@ public final class MinHashDeduplication implements CorpusDeduplication {
     }
 
     @Override
-    public void look(Document document, long ordinal) throws IOException {
-        long[] signature = signature(document.text());
+    public Rule rule() {
+        return new Rule.FirstOfCluster();
+    }
+
+    /** One key for each band; none for a text without words. */
+    private long[] bandKeys(String text) {
+        long[] signature = signature(text);
         if (signature[0] == PRIME) {
-            return;
+            return new long[0];
         }
+        long[] keys = new long[bands];
         for (int band = 0; band < bands; band++) {
             long key = band;
             for (int r = band * rows; r < (band + 1) * rows; r++) {
                 key = (key ^ signature[r]) * 0xFF51AFD7ED558CCDL;
                 key ^= key >>> 32;
             }
+            keys[band] = key;
+        }
+        return keys;
+    }
+
+    @Override
+    public void keys(Document document, KeySink sink) {
+        for (long key : bandKeys(document.text())) {
+            sink.key(0, key);
+        }
+    }
+
+    @Override
+    public void look(Document document, long ordinal) throws IOException {
+        for (long key : bandKeys(document.text())) {
             sorted.add(key, ordinal);
         }
     }
@@ -171,6 +193,16 @@ public final class MinHashDeduplication implements CorpusDeduplication {
 
     private Duplicates decided() {
         return Objects.requireNonNull(duplicates, "decide() comes before filter()");
+    }
+
+    @Override
+    public void write(Iterator<long[]> facts, Path state) throws IOException {
+        Duplicates.write(facts, state);
+    }
+
+    @Override
+    public void decided(Path state) throws IOException {
+        duplicates = new Duplicates(state);
     }
 
     @Override
