@@ -20,16 +20,12 @@ import java.util.stream.Stream;
  * @param passes how many the recipe has; the last writes to {@code documents}, those before to {@code pass-0} and on
  */
 public record RunFolder(Path out, int passes) {
-    private static final int ORDINAL_BITS = 36; // documents in one part, at most
+    /** The last bits of an ordinal are the place in a part. */
+    public static final int ORDINAL_BITS = 36;
 
     /** The place of a document in the corpus of a pass: larger for later parts, and for later documents of a part. */
     public static long ordinal(int part, long index) {
         return ((long) part << ORDINAL_BITS) + index;
-    }
-
-    /** The part of the document with this ordinal. */
-    public static int part(long ordinal) {
-        return (int) (ordinal >>> ORDINAL_BITS);
     }
 
     /**
@@ -75,6 +71,16 @@ public record RunFolder(Path out, int passes) {
     /** Temporary files of the deduplication that a pass begins with. */
     public Path deduplication(int pass) {
         return out.resolve("dedup-" + pass);
+    }
+
+    /** What the deduplication that a pass begins with knows of a part, when it was found out elsewhere. */
+    public Path facts(int pass, int part) {
+        return deduplication(pass).resolve(partName(part) + ".facts");
+    }
+
+    /** The same of parts of which nothing is known. It is there as soon as all others are. */
+    public Path noFacts(int pass) {
+        return deduplication(pass).resolve("none.facts");
     }
 
     /** Whether a pass has done a part. */
