@@ -18,6 +18,7 @@ record VerbEntry(String words, String summary, Function<Terminal, Verb> maker) {
                     "speedrun", "raw text to your own LLaMA in ten minutes, and a page to watch", SpeedrunVerb::new),
             new VerbEntry(
                     "data prepare", "raw dumps to documents, vocabulary and shards, by recipe", DataPrepareVerb::new),
+            new VerbEntry("data spark", "the same on a Spark cluster", DataSparkVerb::new),
             new VerbEntry("data filter", "documents through filters", DataFilterVerb::new),
             new VerbEntry("data dedup", "documents, each once", DataDedupVerb::new),
             new VerbEntry("data mix", "tokens and epochs of each source of a mixture", DataMixVerb::new),

@@ -44,7 +44,7 @@ public final class Main {
         } catch (ConfigurationException e) {
             System.err.println("puna data spark: " + e.getMessage());
             return 2;
-        } catch (IOException | RuntimeException e) {
+        } catch (Exception e) { // Spark's own are checked, though no method says so
             System.err.println("puna data spark: " + reason(e));
             return 1;
         }

@@ -23,6 +23,10 @@ import java.util.concurrent.ConcurrentHashMap;
 record SharedRun(String recipe, List<String> inputs, String out) implements Serializable {
     private static final Map<SharedRun, Opened> OPENED = new ConcurrentHashMap<>();
 
+    SharedRun {
+        inputs = List.copyOf(inputs);
+    }
+
     /**
      * The same, opened in this JVM.
      *

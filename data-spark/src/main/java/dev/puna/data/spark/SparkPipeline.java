@@ -6,6 +6,7 @@ import dev.puna.data.pipeline.Pipeline;
 import dev.puna.data.pipeline.PipelineReport;
 import dev.puna.data.pipeline.Progress;
 import dev.puna.data.pipeline.RunFolder;
+import dev.puna.data.source.Download;
 import dev.puna.data.source.Split;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -37,7 +38,13 @@ public final class SparkPipeline {
     public SparkPipeline(SparkSession spark, Path recipe, List<String> inputs, Path out) {
         this.spark = spark;
         this.run = new SharedRun(
-                recipe.toAbsolutePath().toString(), inputs, out.toAbsolutePath().toString());
+                recipe.toAbsolutePath().toString(),
+                inputs.stream()
+                        .map(input -> Download.isAddress(input)
+                                ? input
+                                : Path.of(input).toAbsolutePath().toString())
+                        .toList(),
+                out.toAbsolutePath().toString());
     }
 
     /** Runs what is not done yet. */

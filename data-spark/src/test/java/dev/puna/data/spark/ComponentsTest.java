@@ -41,10 +41,11 @@ class ComponentsTest {
                 expected.put(1L << 40 | i, 1L << 40 | root);
             }
         }
-        LocalSpark.SESSION.sparkContext().setCheckpointDir(folder.toUri().toString());
+        LocalSpark.session().sparkContext().setCheckpointDir(folder.toUri().toString());
         Map<Long, Long> found = new HashMap<>();
-        var graph = LocalSpark.SESSION.createDataFrame(
-                edges, new StructType().add("a", DataTypes.LongType).add("b", DataTypes.LongType));
+        var graph = LocalSpark.session()
+                .createDataFrame(
+                        edges, new StructType().add("a", DataTypes.LongType).add("b", DataTypes.LongType));
         for (Row row : Components.of(graph.distinct()).collectAsList()) {
             assertThat(found.put(row.getLong(0), row.getLong(1))).isNull();
         }

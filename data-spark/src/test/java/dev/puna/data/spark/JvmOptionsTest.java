@@ -14,11 +14,11 @@ class JvmOptionsTest {
     void areThoseThatThisSparkAsksFor() throws IOException {
         assertThat(Files.readAllLines(Path.of("src/main/jvm.options")).stream()
                         .filter(line -> !line.isBlank() && !line.startsWith("#")))
-                .containsExactlyInAnyOrderElementsOf(Stream.of(
-                                JavaModuleOptions.defaultModuleOptions().split(" "))
-                        .filter(option -> !option.equals("--add-modules=jdk.incubator.vector"))
-                        .filter(JvmOptionsTest::opensWhatThereIs)
-                        .toList());
+                .containsExactlyInAnyOrderElementsOf(
+                        Stream.of(JavaModuleOptions.defaultModuleOptions().split(" "))
+                                .filter(option -> !option.equals("--add-modules=jdk.incubator.vector"))
+                                .filter(JvmOptionsTest::opensWhatThereIs)
+                                .toList());
     }
 
     private static boolean opensWhatThereIs(String option) {

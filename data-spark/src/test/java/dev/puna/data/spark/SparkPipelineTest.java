@@ -29,15 +29,16 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The same recipe on one machine and on Spark: the same files. */
 class SparkPipelineTest {
-    private static final List<String> WORDS = List.of(("the of and to in that is was he for it with as his on be at by had"
-                    + " not are but from or have an they which one you were her all she there would their we him been has"
-                    + " when who will more no if out so said what up its about into than them can only other new some"
-                    + " could time these two may then do first any my now such like our over man me even most made after"
-                    + " also did many before must through back years where much your way well down should because each"
-                    + " just those people how too little state good very make world still own see men work long get here"
-                    + " between both life being under never day same another know while last might us great old year off"
-                    + " come since against go came right used take three river mountain village winter summer kitchen")
-            .split(" "));
+    private static final List<String> WORDS =
+            List.of(("the of and to in that is was he for it with as his on be at by had"
+                            + " not are but from or have an they which one you were her all she there would their we him been has"
+                            + " when who will more no if out so said what up its about into than them can only other new some"
+                            + " could time these two may then do first any my now such like our over man me even most made after"
+                            + " also did many before must through back years where much your way well down should because each"
+                            + " just those people how too little state good very make world still own see men work long get here"
+                            + " between both life being under never day same another know while last might us great old year off"
+                            + " come since against go came right used take three river mountain village winter summer kitchen")
+                    .split(" "));
 
     @TempDir
     Path folder;
@@ -144,7 +145,7 @@ class SparkPipelineTest {
     }
 
     private SparkPipeline onSpark(Path recipe, Path out, String... inputs) {
-        return new SparkPipeline(LocalSpark.SESSION, recipe, List.of(inputs), out);
+        return new SparkPipeline(LocalSpark.session(), recipe, List.of(inputs), out);
     }
 
     @Test
@@ -194,7 +195,7 @@ class SparkPipelineTest {
                 while (!Files.exists(out.resolve(mark))) {
                     LockSupport.parkNanos(1_000_000);
                 }
-                LocalSpark.SESSION.sparkContext().cancelAllJobs();
+                LocalSpark.session().sparkContext().cancelAllJobs();
             });
             assertThatThrownBy(() -> onSpark(recipe, out).run()).hasMessageContaining("cancelled");
             stopper.interrupt();
@@ -213,7 +214,8 @@ class SparkPipelineTest {
         assumeTrue(samples != null, "no ../shared/samples/commoncrawl beside the project");
         Path recipe = recipe("");
         String[] inputs = {
-            samples.resolve("sample-0000.warc.gz").toString(), samples.resolve("whirlwind.warc.wet.gz").toString()
+            samples.resolve("sample-0000.warc.gz").toString(),
+            samples.resolve("whirlwind.warc.wet.gz").toString()
         };
         Path one = folder.resolve("one");
         PipelineReport report = new Pipeline(Recipe.read(recipe, inputs), one, 2, Progress.NONE).run();
@@ -221,6 +223,29 @@ class SparkPipelineTest {
         Path many = folder.resolve("many");
         onSpark(recipe, many, inputs).run();
         assertThat(content(many)).isEqualTo(content(one));
+    }
+
+    @Test
+    void asItIsStarted() throws IOException {
+        dumps();
+        Path recipe = folder.resolve("short.yaml");
+        Files.writeString(recipe, "source: {kind: commoncrawl}\nstages: [{kind: exact-dedup}, {kind: minhash}]\n");
+        Path out = folder.resolve("out");
+        String input = folder.resolve("dumps/crawl-1.warc.wet.gz").toString();
+        assertThat(Main.run("--master", "local[2]", "--conf", "spark.x=y", recipe.toString(), out.toString(), input))
+                .isZero();
+        assertThat(Files.readString(out.resolve("report.txt"))).contains("near-duplicate");
+        try (Stream<Path> left = Files.list(out)) {
+            assertThat(left.map(path -> path.getFileName().toString()))
+                    .containsExactlyInAnyOrder(
+                            "documents", "pass-0", "pass-1", "recipe.used", "report.png", "report.txt");
+        }
+        assertThat(Main.run(
+                        recipe.toString(),
+                        out.toString(),
+                        folder.resolve("nothing").toString()))
+                .isEqualTo(2);
+        assertThat(Main.run("recipe.yaml")).isEqualTo(2);
     }
 
     @Test
@@ -233,6 +258,5 @@ class SparkPipelineTest {
                 .hasMessageContaining("book-dedup")
                 .hasMessageContaining("puna data prepare");
         assertThat(Files.exists(out.resolve("pass-0"))).isFalse();
-        assertThat(Main.run("recipe.yaml")).isEqualTo(2);
     }
 }

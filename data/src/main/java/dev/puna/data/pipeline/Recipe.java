@@ -191,7 +191,7 @@ public record Recipe(
             if (Download.isAddress(input)) {
                 addresses.add(address(input));
             } else if (Files.exists(Path.of(input))) {
-                found.add(Path.of(input));
+                found.add(Path.of(input).toAbsolutePath().normalize()); // as those that are found by a pattern
             } else {
                 throw new ConfigurationException("inputs", input, "there is no such file or folder");
             }
