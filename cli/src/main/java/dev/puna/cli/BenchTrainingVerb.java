@@ -191,7 +191,7 @@ final class BenchTrainingVerb extends Verb {
                     case BF16 -> "";
                 },
                 "GFLOP/s");
-        double all = result.secondsPerStep() * result.steps();
+        double all = result.secondsPerStep() * result.steps() * recipe.batch().replicas(); // of all their threads
         List<Operation> operations = new ArrayList<>();
         double timed = 0;
         for (TimedKernels.Time time : result.profile()) {

@@ -72,6 +72,7 @@ public final class LlamaTraining implements AutoCloseable {
 
     private final LlamaConfig config;
     private final ParameterStore parameters;
+    private final LlamaWeights gradients;
     private final Kernels kernels;
     private final ComputePrecision precision;
     private final KeptActivations keeping;
@@ -123,8 +124,27 @@ public final class LlamaTraining implements AutoCloseable {
             KeptActivations keeping,
             int maxRows,
             int vocabularyUsed) {
+        this(parameters, parameters.gradients(), kernels, precision, keeping, maxRows, vocabularyUsed);
+    }
+
+    /**
+     * One of several that share parameters.
+     *
+     * @param gradients to which this one adds: the store's own or a {@link GradientBuffer}'s
+     * @param maxRows of a batch
+     * @param vocabularyUsed as above
+     */
+    public LlamaTraining(
+            ParameterStore parameters,
+            LlamaWeights gradients,
+            Kernels kernels,
+            ComputePrecision precision,
+            KeptActivations keeping,
+            int maxRows,
+            int vocabularyUsed) {
         this.config = parameters.config();
         this.parameters = parameters;
+        this.gradients = gradients;
         this.kernels = kernels;
         this.precision = precision;
         this.keeping = keeping;
@@ -220,7 +240,7 @@ public final class LlamaTraining implements AutoCloseable {
     }
 
     /**
-     * The loss of a batch; gradients are added to those in the parameter store.
+     * The loss of a batch; gradients are added to those that there are.
      *
      * @param scale what the sum of losses is multiplied by before gradients are taken: usually 1 / (valid tokens of the
      *     global batch)
@@ -339,12 +359,12 @@ public final class LlamaTraining implements AutoCloseable {
         for (int layer = config.layerCount() - 1; layer >= 0; layer--) {
             Kept a = kept.get(layer).rows(n);
             LlamaWeights.Layer w = weights().layers().get(layer);
-            LlamaWeights.Layer g = parameters.gradients().layers().get(layer);
+            LlamaWeights.Layer g = gradients.layers().get(layer);
             again(a, w, batch, rope);
             feedForwardBackward(a, w, g, dx);
             attentionBackward(a, w, g, batch, rope, dx);
         }
-        kernels.embeddingBackward(parameters.gradients().embedding(), dx, batch.ids());
+        kernels.embeddingBackward(gradients.embedding(), dx, batch.ids());
     }
 
     /** Computes again what was not kept of a layer. */
@@ -364,7 +384,7 @@ public final class LlamaTraining implements AutoCloseable {
     }
 
     /** Final norm, head and cross-entropy, a piece of the rows at a time; leaves the residual's gradient in dx. */
-    private Loss head(PackedBatch batch, float scale, float zLoss, boolean gradients) {
+    private Loss head(PackedBatch batch, float scale, float zLoss, boolean backward) {
         int n = batch.rowCount();
         Tensor x = last.rows(0, n);
         Tensor h = hidden.rows(0, n);
@@ -381,22 +401,17 @@ public final class LlamaTraining implements AutoCloseable {
             for (int i = 0; i < end - row; i++) {
                 sum += loss.getFloat(i);
             }
-            if (gradients) {
-                Tensor dhead = parameters.gradients().head().rows(0, vocabularyUsed);
+            if (backward) {
+                Tensor dhead = gradients.head().rows(0, vocabularyUsed);
                 kernels.matmulBackwardInput(dh.rows(row, end), piece, head, false, precision);
                 kernels.matmulBackwardWeight(dhead, piece, h.rows(row, end), precision);
             }
         }
-        if (gradients) {
+        if (backward) {
             Tensor dx = this.dx.rows(0, n);
             dx.data().fill((byte) 0);
             kernels.rmsNormBackward(
-                    dx,
-                    parameters.gradients().finalNorm(),
-                    dh.rows(0, n),
-                    x,
-                    weights().finalNorm(),
-                    config.normEpsilon());
+                    dx, gradients.finalNorm(), dh.rows(0, n), x, weights().finalNorm(), config.normEpsilon());
         }
         return new Loss(sum, batch.validCount());
     }

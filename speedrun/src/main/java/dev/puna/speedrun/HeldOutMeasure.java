@@ -1,11 +1,8 @@
 package dev.puna.speedrun;
 
-import dev.puna.kernels.ComputePrecision;
 import dev.puna.kernels.Kernels;
-import dev.puna.model.KeptActivations;
 import dev.puna.model.LlamaTraining;
 import dev.puna.model.PackedBatch;
-import dev.puna.model.ParameterStore;
 import dev.puna.tokenizer.EncodeOptions;
 import dev.puna.tokenizer.Encoder;
 import dev.puna.tokenizer.TokenBuffer;
@@ -14,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.DoubleConsumer;
+import java.util.function.Function;
 
 /**
  * How many bits a model needs for texts: the sum of −log₂ of the probability of every token of every text, each text by
@@ -48,19 +46,19 @@ public record HeldOutMeasure(double bits, double nats, long tokens, long bytes, 
     /**
      * Measures.
      *
+     * @param model what gives the loss of batches
      * @param texts in UTF-8
-     * @param maxRows that go through the model at a time
+     * @param context of the model, and rows of a batch at most
+     * @param together batches that the model computes at a time
      * @param progress told the share that is done
      */
     static HeldOutMeasure of(
-            ParameterStore parameters,
+            Function<List<PackedBatch>, LlamaTraining.Loss> model,
             Tokenizer tokenizer,
-            Kernels kernels,
-            ComputePrecision precision,
             List<byte[]> texts,
-            int maxRows,
+            int context,
+            int together,
             DoubleConsumer progress) {
-        int context = parameters.config().contextLength();
         List<Window> windows = new ArrayList<>();
         Encoder encoder = tokenizer.encoder();
         long bytes = 0;
@@ -74,20 +72,20 @@ public record HeldOutMeasure(double bits, double nats, long tokens, long bytes, 
             windows.addAll(windows(ids, context));
         }
         double nats = 0;
-        try (LlamaTraining model = new LlamaTraining(
-                parameters, kernels, precision, KeptActivations.LAYER_INPUTS, Math.max(maxRows, context))) {
-            int at = 0;
-            while (at < windows.size()) {
-                int end = at;
+        int at = 0;
+        while (at < windows.size()) {
+            List<PackedBatch> batches = new ArrayList<>();
+            while (at < windows.size() && batches.size() < together) {
+                int from = at;
                 int rows = 0;
-                while (end < windows.size()
-                        && (end == at || rows + windows.get(end).rows() <= maxRows)) {
-                    rows += windows.get(end++).rows();
+                while (at < windows.size()
+                        && (at == from || rows + windows.get(at).rows() <= context)) {
+                    rows += windows.get(at++).rows();
                 }
-                nats += model.evaluate(batch(windows.subList(at, end), rows)).sum();
-                at = end;
-                progress.accept((double) at / windows.size());
+                batches.add(batch(windows.subList(from, at), rows));
             }
+            nats += model.apply(batches).sum();
+            progress.accept((double) at / windows.size());
         }
         return new HeldOutMeasure(nats / Math.log(2), nats, tokens, bytes, texts.size());
     }

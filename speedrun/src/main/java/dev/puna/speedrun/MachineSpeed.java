@@ -44,9 +44,9 @@ public record MachineSpeed(
     }
 
     /** Shapes far enough apart, both near what runs of minutes to hours choose. */
-    static final List<Shape> SHAPES = List.of(Shape.of(192, 4, 4096, 512), Shape.of(448, 6, 4096, 512));
+    static final List<Shape> SHAPES = List.of(Shape.of(192, 4, 4096, 1024), Shape.of(384, 6, 4096, 1024));
 
-    private static final int SEQUENCES = 4; // a small step: a slow machine takes three of them at least
+    private static final int LEAST_SEQUENCES = 4; // a small step: a slow machine takes three of them at least
     private static final long SYNTHETIC_TOKENS = 1 << 20;
 
     /** Ends a measurement from inside the trainer. */
@@ -132,6 +132,8 @@ public record MachineSpeed(
     private static MeasuredShape steps(Shape shape, Kernels kernels, Path scratch, Path shard, double seconds)
             throws IOException {
         LlamaConfig config = shape.config();
+        int replicas = kernels.threads().size();
+        int sequences = Math.ceilDiv(LEAST_SEQUENCES, replicas) * replicas;
         RunRecipe recipe = new RunRecipe(
                 config,
                 shape.contextLength(),
@@ -141,8 +143,9 @@ public record MachineSpeed(
                 List.of(),
                 0,
                 "",
-                SEQUENCES,
-                SEQUENCES,
+                sequences,
+                1,
+                replicas,
                 1e-3,
                 0,
                 0,

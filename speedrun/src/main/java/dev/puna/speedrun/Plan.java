@@ -5,7 +5,8 @@ package dev.puna.speedrun;
  *
  * @param shape of the model
  * @param sequences of a step
- * @param microSequences that go through the model at a time
+ * @param microSequences that go through a replica of the model at a time
+ * @param replicas of the model that compute at the same time, one thread each
  * @param lr the highest learning rate
  * @param warmupSteps to it
  * @param speed what was measured
@@ -13,8 +14,8 @@ package dev.puna.speedrun;
  * @param trainingSeconds expected
  * @param trainingTokens expected to be seen, with repetition
  * @param textTokens expected in the training shard
- * @param measuredBytes of held-out text that are measured in the end, at most
  * @param otherSeconds expected for everything but training
+ * @param afterSeconds of these for what follows training
  * @param expectedBitsPerByte of held-out text, by the scaling law
  * @param memoryBytes of parameters and activations
  */
@@ -22,6 +23,7 @@ public record Plan(
         Shape shape,
         int sequences,
         int microSequences,
+        int replicas,
         double lr,
         long warmupSteps,
         MachineSpeed speed,
@@ -29,8 +31,8 @@ public record Plan(
         double trainingSeconds,
         double trainingTokens,
         double textTokens,
-        long measuredBytes,
         double otherSeconds,
+        double afterSeconds,
         double expectedBitsPerByte,
         long memoryBytes) {
     /** Times that the text is seen. */

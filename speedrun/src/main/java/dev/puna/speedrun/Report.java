@@ -39,8 +39,9 @@ final class Report {
         line(
                 text,
                 "A model's bits are −log₂ of the probability of every token of a file behind a begin-of-text token,"
-                        + " in windows of %d tokens that overlap by half; the plan expected %.3f. The weights are not"
-                        + " counted, as the program is not for `xz`.",
+                        + " in windows of %d tokens that overlap by half; the plan expected %.3f. All figures are sums"
+                        + " over the files divided by the sum of their bytes, so a large file weighs more. The weights"
+                        + " are not counted, as the program is not for `xz`.",
                 plan.shape().contextLength(),
                 plan.expectedBitsPerByte());
         line(text, "");

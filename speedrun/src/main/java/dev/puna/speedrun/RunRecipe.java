@@ -21,7 +21,8 @@ import tools.jackson.databind.json.JsonMapper;
  * @param bytesPerToken of the text; 0 when not known
  * @param tokenizer folder whose files go into checkpoints, or empty
  * @param sequences of a step
- * @param microSequences that go through the model at a time
+ * @param microSequences that go through a replica of the model at a time
+ * @param replicas of the model that compute at the same time
  * @param lr the highest learning rate
  * @param warmupSteps from 0 to it
  * @param decaySteps from it to nearly 0; 0 for none
@@ -39,6 +40,7 @@ record RunRecipe(
         String tokenizer,
         int sequences,
         int microSequences,
+        int replicas,
         double lr,
         long warmupSteps,
         long decaySteps,
@@ -60,6 +62,7 @@ record RunRecipe(
                 tokenizer,
                 sequences,
                 microSequences,
+                replicas,
                 lr,
                 warmupSteps,
                 newDecaySteps,
@@ -71,6 +74,11 @@ record RunRecipe(
     Recipe write(Path file) throws IOException {
         dev.puna.formats.AtomicFile.write(file, yaml().getBytes(StandardCharsets.UTF_8));
         return Recipe.read(file, List.of());
+    }
+
+    /** So that a product's outputs are as large as its inputs: the usual 0.02 is that of a width of 2,500. */
+    private double deviation() {
+        return 1 / Math.sqrt(config.width());
     }
 
     private String yaml() {
@@ -109,7 +117,9 @@ record RunRecipe(
         line(text, "  documents: ignored");
         line(text, "  bytesPerToken: %s", bytesPerToken);
         line(text, "  tokenizer: %s", quoted(tokenizer));
-        line(text, "batch: {sequences: %d, microSequences: %d}", sequences, microSequences);
+        line(text, "batch: {sequences: %d, microSequences: %d, replicas: %d}", sequences, microSequences, replicas);
+        line(text, "optimizer: {beta2: 0.99, weightDecay: 0.05}"); // small steps: a longer memory of squares
+        line(text, "initialization: {deviation: %.4f, depthScaled: true}", deviation());
         line(
                 text,
                 "schedule: {kind: %s, lr: %s, warmupSteps: %d, decaySteps: %d, finalFraction: %s}",

@@ -8,15 +8,15 @@ package dev.puna.speedrun;
  * with N the parameters outside the embedding and D the bytes of text seen (Hoffmann et al. 2022, approach 3; bytes in
  * place of tokens, so that vocabularies can be compared). Text that is seen again counts less each time: of R
  * repetitions {@code repeatValue · (1 − e^(−R / repeatValue))} count (Muennighoff et al. 2023, repeatValue 15.4). The
- * constants were fitted to runs of this program on the sources of the JDK (docs/speedrun.md); another corpus moves the
- * expected figure more than the choice of the shape.
+ * constants of the bytes go through two runs of this program on the sources of the JDK, those of the parameters are
+ * assumed (docs/speedrun.md); another corpus moves the expected figure more than the choice of the shape.
  */
 final class ScalingLaw {
     static final double FLOOR = 0.42;
     static final double PARAMETERS = 12.6;
     static final double PARAMETERS_EXPONENT = 0.27;
-    static final double BYTES = 280;
-    static final double BYTES_EXPONENT = 0.37;
+    static final double BYTES = 118;
+    static final double BYTES_EXPONENT = 0.311;
     private static final double REPEAT_VALUE = 15.4;
 
     private ScalingLaw() {}

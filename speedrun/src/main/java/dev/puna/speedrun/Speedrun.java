@@ -189,8 +189,7 @@ public final class Speedrun implements AutoCloseable {
         Measured measured = stage(
                 Stage.MEASURE,
                 Measured.class,
-                () -> measure(
-                        recipe, tokenizer, first(heldOut, measuredBytes(trained, tokens.bytesPerToken())), prompts),
+                () -> measure(recipe, tokenizer, measured(heldOut), prompts),
                 done -> Figures.text(
                         "%.3f bits/byte; xz -9 %.3f alone, %.3f packed",
                         done.heldOut().bitsPerByte(),
@@ -279,8 +278,13 @@ public final class Speedrun implements AutoCloseable {
         tell(Stage.PLAN, 0, "training on random tokens");
         MachineSpeed speed = MachineSpeed.measure(kernels, directory.path("measuring"), wanted);
         double planning = (System.nanoTime() - began) / 1e9;
-        return Planner.plan(speed, request.seconds(), planning, request.corpus().textBytes(), (long)
-                (MEMORY_SHARE * MemorySize.available()));
+        return Planner.plan(
+                speed,
+                request.seconds(),
+                planning,
+                request.corpus().textBytes(),
+                (long) (MEMORY_SHARE * MemorySize.available()),
+                request.threads());
     }
 
     private Cleaned clean() throws IOException {
@@ -354,8 +358,12 @@ public final class Speedrun implements AutoCloseable {
                 .toList();
     }
 
-    /** Texts from the first on, as many as {@code most} bytes hold and at least one; larger ones are passed over. */
-    private static List<byte[]> first(List<byte[]> texts, long most) {
+    /**
+     * The held-out texts that are measured: all that there are, or those from the first on that fit into {@link
+     * Planner#measuredBytes}, and at least one. They do not depend on the speed of the machine.
+     */
+    private List<byte[]> measured(List<byte[]> texts) {
+        long most = Planner.measuredBytes(request.seconds());
         List<byte[]> first = new ArrayList<>();
         long bytes = 0;
         for (byte[] text : texts) {
@@ -365,11 +373,6 @@ public final class Speedrun implements AutoCloseable {
             }
         }
         return first;
-    }
-
-    /** Bytes whose measure takes {@link Planner#MEASURE_SHARE} of the whole at the speed that training had. */
-    private long measuredBytes(Pretraining.Result trained, double bytesPerToken) {
-        return (long) Planner.measuredBytes(request.seconds(), trained.tokensPerSecond(), bytesPerToken);
     }
 
     private void sampled(long step, String prompt, String text) {
@@ -427,11 +430,14 @@ public final class Speedrun implements AutoCloseable {
                 "speedrun",
                 directory.path("pretrain"),
                 directory.path("tokens/training"),
-                List.of(directory.path("tokens/held-out")),
+                tokens.heldOutTokens() > plan.shape().contextLength()
+                        ? List.of(directory.path("tokens/held-out"))
+                        : List.of(), // too little for one sequence
                 tokens.bytesPerToken(),
                 directory.path("tokenizer").toString(),
                 plan.sequences(),
                 plan.microSequences(),
+                plan.replicas(),
                 plan.lr(),
                 plan.warmupSteps(),
                 0,
@@ -441,8 +447,7 @@ public final class Speedrun implements AutoCloseable {
 
     /** What is left of the whole when data, tokenizer and what comes after training are taken off. */
     private double trainingBudget(Plan plan) {
-        double after = Planner.afterTraining(request.seconds());
-        return Math.max(0.3 * plan.trainingSeconds(), request.seconds() - spent - after);
+        return Math.max(0.3 * plan.trainingSeconds(), request.seconds() - spent - plan.afterSeconds());
     }
 
     /** Steps that the trainer's log has from an earlier start. */
@@ -487,12 +492,11 @@ public final class Speedrun implements AutoCloseable {
         HeldOutMeasure heldOut;
         try (Trainer trainer = Trainer.resume(written, kernels, Optional.empty())) {
             heldOut = HeldOutMeasure.of(
-                    trainer.parameters(),
+                    trainer::evaluate,
                     tokenizer,
-                    kernels,
-                    written.computePrecision(),
                     texts,
-                    recipe.microSequences() * recipe.sequenceLength(),
+                    recipe.sequenceLength(),
+                    8 * recipe.replicas(),
                     share -> tell(Stage.MEASURE, 0.3 + 0.6 * share, texts.size() + " held-out files"));
         }
         try (Llama llama = Llama.load(model(), LlamaOptions.defaults().withThreads(request.threads()))) {

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 import dev.puna.data.shard.TokenShardWriter;
 import dev.puna.formats.GgufMetadata;
 import dev.puna.inference.Llama;
-import dev.puna.kernels.ComputePrecision;
 import dev.puna.kernels.Kernels;
 import dev.puna.kernels.KernelsChoice;
 import dev.puna.model.LlamaCheckpoint;
@@ -58,6 +57,7 @@ final class HeldOutMeasureTest {
             }
             Files.writeString(folder.resolve("recipe.yaml"), """
                     steps: 1
+                    precision: fp32
                     output: "%s"
                     model: {start: "%s", vocabularySize: 286, width: 64, layerCount: 2, headCount: 2, kvHeadCount: 1,
                             feedForwardWidth: 128, contextLength: 48, tiedHead: true}
@@ -70,14 +70,8 @@ final class HeldOutMeasureTest {
                         .map(text -> text.getBytes(StandardCharsets.UTF_8))
                         .toList();
                 List<Double> shares = new ArrayList<>();
-                HeldOutMeasure measure = HeldOutMeasure.of(
-                        trainer.parameters(),
-                        Tokenizer.open(model),
-                        kernels,
-                        ComputePrecision.F32,
-                        bytes,
-                        100,
-                        shares::add);
+                HeldOutMeasure measure =
+                        HeldOutMeasure.of(trainer::evaluate, Tokenizer.open(model), bytes, CONTEXT, 3, shares::add);
                 double nats = 0;
                 long tokens = 0;
                 for (String text : texts) {

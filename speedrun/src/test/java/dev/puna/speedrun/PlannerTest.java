@@ -17,7 +17,7 @@ final class PlannerTest {
     }
 
     private static Plan plan(double flops, double minutes) {
-        return Planner.plan(machine(flops), 60 * minutes, 20, RAW, MEMORY);
+        return Planner.plan(machine(flops), 60 * minutes, 20, RAW, MEMORY, 2);
     }
 
     @Test
@@ -38,23 +38,35 @@ final class PlannerTest {
         Plan plan = plan(4e11, 10);
         assertThat(plan.trainingSeconds() + plan.otherSeconds()).isCloseTo(600, within(1e-6));
         assertThat(plan.trainingTokens()).isCloseTo(plan.trainingSeconds() * plan.tokensPerSecond(), within(1.0));
-        assertThat(plan.sequences() % plan.microSequences()).isZero();
         assertThat(plan.flops()).isCloseTo(plan.trainingTokens() * plan.shape().flopsPerToken(), within(1.0));
+        assertThat(plan.replicas()).isEqualTo(2);
+        assertThat(plan.sequences() % plan.replicas()).isZero();
+        assertThat(plan.afterSeconds()).isPositive().isLessThan(plan.otherSeconds() - 20); // measuring took 20
+    }
+
+    @Test
+    void whatIsMeasuredDependsOnTheTimeAloneAndTakesItsShareOfIt() {
+        assertThat(Planner.measuredBytes(600)).isEqualTo(Planner.measuredBytes(3600));
+        assertThat(Planner.measuredBytes(120)).isLessThan(Planner.measuredBytes(600));
+        for (double minutes : new double[] {2, 10, 60}) {
+            Plan plan = plan(4e11, minutes);
+            assertThat(plan.afterSeconds()).isLessThan(0.25 * 60 * minutes);
+        }
     }
 
     @Test
     void theModelFitsTheMemory() {
-        Plan small = Planner.plan(machine(2e12), 6000, 20, RAW, 300 << 20);
+        Plan small = Planner.plan(machine(2e12), 6000, 20, RAW, 300 << 20, 2);
         assertThat(small.memoryBytes()).isLessThanOrEqualTo(300 << 20);
         assertThatExceptionOfType(ConfigurationException.class)
-                .isThrownBy(() -> Planner.plan(machine(2e12), 6000, 20, RAW, 1 << 20))
+                .isThrownBy(() -> Planner.plan(machine(2e12), 6000, 20, RAW, 1 << 20, 2))
                 .withMessageContaining("memory");
     }
 
     @Test
     void tooLittleTimeForTheTextIsRefusedWithHowMuchWouldDo() {
         assertThatExceptionOfType(ConfigurationException.class)
-                .isThrownBy(() -> Planner.plan(machine(2e11), 60, 20, 2_000_000_000L, MEMORY))
+                .isThrownBy(() -> Planner.plan(machine(2e11), 60, 20, 2_000_000_000L, MEMORY, 2))
                 .withMessageContaining("--minutes")
                 .withMessageContaining("at least");
     }

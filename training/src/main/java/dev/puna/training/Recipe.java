@@ -2,6 +2,7 @@ package dev.puna.training;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.puna.kernels.ComputePrecision;
+import dev.puna.model.GradientBuffer;
 import dev.puna.model.KeptActivations;
 import dev.puna.model.LlamaConfig;
 import dev.puna.model.LlamaPreset;
@@ -89,7 +90,7 @@ public record Recipe(
      * @param sequenceLength inputs of a sequence
      * @param documents {@code respected}: a row sees its own document only; {@code ignored}: the whole sequence
      * @param validation shards held out, or none
-     * @param validationSequences of the validation shards to evaluate, 0 for all
+     * @param validationSequences of the validation shards to evaluate, spread over them; 0 for all
      * @param bytesPerToken of the text, for bits per byte; 0 when not known; with a tokenizer bytes are counted instead
      * @param tokenizer directory or file of the tokenizer that made the shards, or empty: it goes into checkpoints,
      *     counts bytes, writes samples, and the shards are held against it
@@ -109,9 +110,11 @@ public record Recipe(
     /**
      * @param sequences of a step
      * @param microSequences that go through the model at a time, of the longest there are
+     * @param replicas of the model that compute micro-batches at the same time, on one thread each ({@link Replicas}); 1:
+     *     all threads work on every micro-batch together
      * @param ramp larger batches or longer sequences later
      */
-    public record Batch(int sequences, int microSequences, List<Ramp> ramp) {}
+    public record Batch(int sequences, int microSequences, int replicas, List<Ramp> ramp) {}
 
     /**
      * From so many tokens on, so many sequences in a step, of the length of before or of another.
@@ -298,6 +301,7 @@ public record Recipe(
         positive("steps", steps);
         positive("batch.sequences", batch.sequences);
         positive("batch.microSequences", batch.microSequences);
+        positive("batch.replicas", batch.replicas);
         positive("data.sequenceLength", data.sequenceLength);
         oneOf("precision", precision, "bf16", "fp32");
         oneOf("keep", keep, "everything", "linear-outputs", "layer-inputs");
@@ -504,13 +508,14 @@ public record Recipe(
     /** Bytes that this run needs off the Java heap, by what is kept. */
     public List<MemoryNeed> memory() {
         LlamaConfig config = config();
-        long parameters = ParameterStore.byteSize(config, stochasticRounding);
+        long parameters = ParameterStore.byteSize(config, stochasticRounding)
+                + (batch.replicas - 1) * GradientBuffer.byteSize(config);
         List<MemoryNeed> needs = new ArrayList<>();
         for (KeptActivations kept : KeptActivations.values()) {
             needs.add(new MemoryNeed(
                     kept.name().toLowerCase(Locale.ROOT).replace('_', '-'),
                     parameters,
-                    LlamaTraining.byteSize(config, kept, rows()),
+                    batch.replicas * LlamaTraining.byteSize(config, kept, rows()),
                     CheckpointStore.snapshotBytes(config)));
         }
         return needs;

@@ -19,6 +19,7 @@ final class RecipeChanges {
             "output",
             "keep",
             "batch.microSequences",
+            "batch.replicas",
             "checkpoints.",
             "logging.",
             "samples.",

@@ -9,6 +9,7 @@ import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -47,7 +48,7 @@ public final class Trainer implements AutoCloseable {
     private final TrainingBatches batches;
     private final Optional<SampleWriter> samples;
     private final ParameterStore parameters;
-    private final LlamaTraining model;
+    private final Replicas replicas;
     private final AdamW optimizer;
     private TrainingState state;
     private List<String> changes = List.of();
@@ -71,8 +72,7 @@ public final class Trainer implements AutoCloseable {
             batches.close();
             throw e;
         }
-        this.model = new LlamaTraining(
-                parameters, kernels, recipe.computePrecision(), recipe.kept(), recipe.rows(), recipe.vocabularyUsed());
+        this.replicas = new Replicas(recipe, parameters, kernels);
         this.optimizer = new AdamW(recipe.optimizer(), parameters, kernels);
         this.state = TrainingState.beginning();
     }
@@ -310,17 +310,13 @@ public final class Trainer implements AutoCloseable {
     /** Sums the gradients of a global batch, in pieces, divided by its valid tokens. */
     private LlamaTraining.Loss gradients(long cursor, Recipe.Stage stage) {
         int together = recipe.rows() / stage.sequenceLength();
+        List<PackedBatch> pieces = new ArrayList<>();
         long valid = 0;
         for (int from = 0; from < stage.sequences(); from += together) {
-            valid += piece(cursor, stage, from, together).validCount();
+            pieces.add(piece(cursor, stage, from, together));
+            valid += pieces.getLast().validCount();
         }
-        parameters.clearGradients(kernels.threads());
-        LlamaTraining.Loss loss = new LlamaTraining.Loss(0, 0);
-        for (int from = 0; from < stage.sequences(); from += together) {
-            PackedBatch piece = piece(cursor, stage, from, together);
-            loss = loss.plus(model.forwardBackward(piece, 1f / Math.max(1, valid), (float) recipe.zLoss()));
-        }
-        return loss;
+        return replicas.forwardBackward(pieces, 1f / Math.max(1, valid), (float) recipe.zLoss());
     }
 
     private PackedBatch piece(long cursor, Recipe.Stage stage, int from, int together) {
@@ -397,18 +393,24 @@ public final class Trainer implements AutoCloseable {
         return evaluate().loss();
     }
 
+    /** The loss of batches of at most {@link Recipe#rows} rows each, without gradients. */
+    public LlamaTraining.Loss evaluate(List<PackedBatch> pieces) {
+        return replicas.evaluate(pieces);
+    }
+
     private Evaluation evaluate() {
         int all = batches.validationCount();
         int wanted = recipe.data().validationSequences();
         int count = wanted == 0 ? all : Math.min(all, wanted);
-        LlamaTraining.Loss loss = new LlamaTraining.Loss(0, 0);
+        List<PackedBatch> pieces = new ArrayList<>();
         long bytes = 0;
         for (int from = 0; from < count; from += recipe.batch().microSequences()) {
             int together = Math.min(recipe.batch().microSequences(), count - from);
-            PackedBatch piece = batches.validation(from, together);
-            loss = loss.plus(model.evaluate(piece));
+            PackedBatch piece = batches.validation(from, together, count);
+            pieces.add(piece);
             bytes += batches.textBytes(piece);
         }
+        LlamaTraining.Loss loss = replicas.evaluate(pieces);
         double bits = loss.sum() / Math.log(2);
         double perToken = recipe.data().bytesPerToken();
         return new Evaluation(
@@ -420,7 +422,7 @@ public final class Trainer implements AutoCloseable {
 
     @Override
     public void close() {
-        model.close();
+        replicas.close();
         parameters.close();
         batches.close();
     }

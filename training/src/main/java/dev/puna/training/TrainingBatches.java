@@ -18,7 +18,8 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * The batches of a run, by number: training sequences in their shuffled order, validation sequences in file order.
+ * The batches of a run, by number: training sequences in their shuffled order, validation sequences spread over
+ * their files.
  *
  * <p>A cursor counts sequences of the shortest length that the recipe's stages have. The sampler shuffles windows of the
  * longest length; a stage of shorter sequences takes the pieces of a window one after the other. So a stage with longer
@@ -230,29 +231,31 @@ final class TrainingBatches implements AutoCloseable {
         return (int) Math.min(count, Integer.MAX_VALUE);
     }
 
-    /** Validation sequences {@code [from, from + count)}, of the longest length. */
-    PackedBatch validation(int from, int count) {
+    /**
+     * Sequences {@code [from, from + count)} of the {@code chosen} that are validated: as far apart as possible among all
+     * there are, so that a few of them are of many documents. Of the longest length.
+     */
+    PackedBatch validation(int from, int count, int chosen) {
         int[] tokens = new int[count * (window + 1)];
         boolean[] starts = new boolean[tokens.length];
-        int skip = from;
-        int done = 0;
-        for (TokenShard shard : validation) {
-            int inside = (int) Math.max(0, (shard.tokenCount() - 1) / window);
-            if (skip >= inside) {
-                skip -= inside;
-                continue;
-            }
-            for (; skip < inside && done < count; skip++, done++) {
-                int at = done * (window + 1);
-                long first = (long) skip * window;
-                shard.copy(first, tokens, at, window + 1);
-                if (documents) {
-                    TokenSampler.documentStarts(shard, first, starts, at, window + 1);
+        long all = validationCount();
+        for (int i = 0; i < count; i++) {
+            long sequence = (2L * (from + i) + 1) * all / (2L * chosen);
+            for (TokenShard shard : validation) {
+                long inside = Math.max(0, (shard.tokenCount() - 1) / window);
+                if (sequence >= inside) {
+                    sequence -= inside;
+                    continue;
                 }
+                int at = i * (window + 1);
+                shard.copy(sequence * window, tokens, at, window + 1);
+                if (documents) {
+                    TokenSampler.documentStarts(shard, sequence * window, starts, at, window + 1);
+                }
+                break;
             }
-            skip = 0;
         }
-        return pack(tokens, starts, window, done);
+        return pack(tokens, starts, window, count);
     }
 
     private PackedBatch pack(int[] tokens, boolean[] starts, int length, int count) {

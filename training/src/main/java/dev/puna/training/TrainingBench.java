@@ -10,6 +10,7 @@ import dev.puna.model.LlamaTraining;
 import dev.puna.model.PackedBatch;
 import dev.puna.model.ParameterStore;
 import dev.puna.model.RopeScaling;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -27,7 +28,7 @@ public final class TrainingBench {
      * @param flopsPerToken as {@link Recipe#flopsPerToken}
      * @param firstLoss before the first step, near ln V where weights are random
      * @param lastLoss of the last step, on the same batch
-     * @param profile per operation, of all timed steps together
+     * @param profile per operation, of all timed steps and all replicas together
      * @param steps that were timed
      */
     public record Result(
@@ -58,13 +59,13 @@ public final class TrainingBench {
     /** @param steps to time, after two to warm up */
     public static Result run(Recipe recipe, Kernels untimed, int steps) {
         TimedKernels kernels = new TimedKernels(untimed); // not closed: the kernels are the caller's
+        List<TimedKernels> clocks = new ArrayList<>(List.of(kernels));
         LlamaConfig config = recipe.config();
         int sequences = recipe.batch().sequences();
         int together = recipe.batch().microSequences();
         int length = recipe.data().sequenceLength();
         try (ParameterStore parameters = new ParameterStore(config);
-                LlamaTraining model = new LlamaTraining(
-                        parameters, kernels, recipe.computePrecision(), recipe.kept(), recipe.rows())) {
+                Replicas model = new Replicas(recipe, parameters, kernels, replica -> watched(replica, clocks))) {
             parameters.initialize(
                     new ParameterStore.Initialization(
                             recipe.initialization().deviation(),
@@ -73,25 +74,21 @@ public final class TrainingBench {
                     kernels.threads());
             AdamW optimizer = new AdamW(recipe.optimizer(), parameters, kernels);
             Random random = new Random(recipe.seed());
-            PackedBatch[] pieces = new PackedBatch[(sequences + together - 1) / together];
+            List<PackedBatch> pieces = new ArrayList<>();
             long valid = 0;
-            for (int i = 0; i < pieces.length; i++) {
-                pieces[i] = batch(config, Math.min(together, sequences - i * together), length, length, random);
-                valid += pieces[i].validCount();
+            for (int from = 0; from < sequences; from += together) {
+                pieces.add(batch(config, Math.min(together, sequences - from), length, length, random));
+                valid += pieces.getLast().validCount();
             }
             double[] seconds = new double[steps];
             double first = 0;
             double last = 0;
             for (int step = -WARM_UP; step < steps; step++) {
                 if (step == 0) {
-                    kernels.clear();
+                    clocks.forEach(TimedKernels::clear);
                 }
                 long began = System.nanoTime();
-                kernels.time("clear gradients", () -> parameters.clearGradients(kernels.threads()));
-                LlamaTraining.Loss loss = new LlamaTraining.Loss(0, 0);
-                for (PackedBatch piece : pieces) {
-                    loss = loss.plus(model.forwardBackward(piece, 1f / valid, (float) recipe.zLoss()));
-                }
+                LlamaTraining.Loss loss = model.forwardBackward(pieces, 1f / valid, (float) recipe.zLoss());
                 optimizer.update(optimizer.gradientNorm(), recipe.schedule().lr(), WARM_UP + step + 1L);
                 if (step >= 0) {
                     seconds[step] = (System.nanoTime() - began) / 1e9;
@@ -106,9 +103,18 @@ public final class TrainingBench {
                     recipe.flopsPerToken(),
                     first,
                     last,
-                    kernels.times(),
+                    TimedKernels.together(clocks),
                     steps);
         }
+    }
+
+    /** The kernels of a replica under a clock of its own; those that are watched already stay as they are. */
+    private static Kernels watched(Kernels kernels, List<TimedKernels> clocks) {
+        if (kernels instanceof TimedKernels) {
+            return kernels;
+        }
+        clocks.add(new TimedKernels(kernels));
+        return clocks.getLast();
     }
 
     /** @param documentLength rows see no further back than multiples of this in their sequence */

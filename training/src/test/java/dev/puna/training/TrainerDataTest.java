@@ -169,6 +169,32 @@ class TrainerDataTest {
                 .hasMessageContaining("set model.vocabularySize");
     }
 
+    /** A few validation sequences are of all files, not of the first one. */
+    @Test
+    void validationIsSpreadOverAllShards() throws IOException {
+        for (int file = 0; file < 3; file++) {
+            try (TokenShardWriter writer = new TokenShardWriter(directory.resolve("held-" + file), 50)) {
+                int[] ids = new int[16 * (4 + file) + 1]; // whole sequences: 4, 5, 6
+                Arrays.fill(ids, 10 + file);
+                writer.add(ids, 0, ids.length);
+            }
+        }
+        Recipe recipe = recipe(
+                "spread",
+                "data.validation=['" + directory.resolve("held-0") + "', '" + directory.resolve("held-1") + "', '"
+                        + directory.resolve("held-2") + "']");
+        try (TrainingBatches batches = new TrainingBatches(recipe)) {
+            assertThat(batches.validationCount()).isEqualTo(15);
+            PackedBatch three = batches.validation(0, 3, 3);
+            assertThat(new int[] {three.ids()[0], three.ids()[16], three.ids()[32]})
+                    .containsExactly(10, 11, 12);
+            assertThat(batches.validation(1, 2, 3).ids()).isEqualTo(Arrays.copyOfRange(three.ids(), 16, 48));
+            // All of them, each once.
+            PackedBatch all = batches.validation(0, 15, 15);
+            assertThat(Arrays.stream(all.ids()).filter(id -> id == 11).count()).isEqualTo(5 * 16);
+        }
+    }
+
     // ---------------------------------------------------------------------------------- samples, bits per byte
 
     @Test
@@ -200,7 +226,7 @@ class TrainerDataTest {
         // Bits per byte from the bytes of the very tokens that were predicted.
         double expected = 0;
         try (TrainingBatches batches = new TrainingBatches(recipe)) {
-            PackedBatch all = batches.validation(0, batches.validationCount());
+            PackedBatch all = batches.validation(0, batches.validationCount(), batches.validationCount());
             int[] predicted = Arrays.stream(all.targets())
                     .filter(t -> t != Kernels.IGNORED)
                     .toArray();

@@ -50,6 +50,26 @@ public class TimedKernels implements Kernels {
         return times;
     }
 
+    /** The times of several clocks, the same operation's added up; the longest first. */
+    public static List<Time> together(List<TimedKernels> clocks) {
+        Map<String, Time> sums = new LinkedHashMap<>();
+        for (TimedKernels clock : clocks) {
+            for (Time time : clock.times()) {
+                sums.merge(
+                        time.operation(),
+                        time,
+                        (a, b) -> new Time(
+                                a.operation(),
+                                a.calls() + b.calls(),
+                                a.seconds() + b.seconds(),
+                                a.flops() + b.flops()));
+            }
+        }
+        List<Time> times = new ArrayList<>(sums.values());
+        times.sort(Comparator.comparingDouble(Time::seconds).reversed());
+        return times;
+    }
+
     /** Forgets everything so far. */
     public void clear() {
         sums.clear();
