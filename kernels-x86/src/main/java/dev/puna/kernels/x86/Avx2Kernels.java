@@ -10,6 +10,7 @@ import dev.puna.kernels.Kernels;
 import dev.puna.kernels.KvView;
 import dev.puna.kernels.RopePairing;
 import dev.puna.kernels.RopeTable;
+import dev.puna.kernels.TrainingArguments;
 import dev.puna.tensor.Tensor;
 import dev.puna.tensor.ThreadTeam;
 import java.lang.foreign.Arena;
@@ -27,6 +28,7 @@ final class Avx2Kernels implements Kernels {
     private final Kernels fallback;
     private final Arena arena = Arena.ofShared();
     private final Avx2QuantizedMatmul quantized;
+    private final Avx2FloatMatmul floats;
     private final RowOperations rowOperations;
     private final Attention attention;
 
@@ -38,6 +40,7 @@ final class Avx2Kernels implements Kernels {
         CodeCache codes = new CodeCache(arena);
         Workers workers = new Workers(fallback.threads(), arguments);
         Avx2Dot dot = processor.features().contains(Feature.AVXVNNI) ? Avx2Dot.VNNI : Avx2Dot.MULTIPLY_ADD;
+        this.floats = new Avx2FloatMatmul(workers, codes, arena);
         this.rowOperations = new RowOperations(workers, codes, REGISTER_BYTES);
         this.attention = new Attention(workers, codes, rowOperations, Gemm.Unit.FMA);
         this.quantized = new Avx2QuantizedMatmul(workers, codes, dot);
@@ -65,33 +68,57 @@ final class Avx2Kernels implements Kernels {
             return;
         }
         try (Borrowed borrowed = new Borrowed()) {
+            Tensor nativeX = borrowed.input(x);
             List<Tensor> quantizedYs = new ArrayList<>(ys.size());
             List<Tensor> quantizedWs = new ArrayList<>(ws.size());
             for (int i = 0; i < ws.size(); i++) {
                 if (x.columns() > 0 && quantized.serves(ws.get(i).dtype())) {
                     quantizedYs.add(borrowed.output(ys.get(i)));
                     quantizedWs.add(borrowed.input(ws.get(i)));
+                } else if (Avx2FloatMatmul.serves(ws.get(i).dtype())) {
+                    floats.multiply(borrowed.output(ys.get(i)), nativeX, borrowed.input(ws.get(i)));
                 } else {
                     fallback.matmul(ys.get(i), x, ws.get(i));
                 }
             }
-            quantized.multiply(quantizedYs, borrowed.input(x), quantizedWs);
+            quantized.multiply(quantizedYs, nativeX, quantizedWs);
         }
     }
 
     @Override
     public void matmul(Tensor y, Tensor x, Tensor w, ComputePrecision precision) {
-        fallback.matmul(y, x, w, precision);
+        TrainingArguments.matmul("matmul", y, x, w);
+        if (precision != ComputePrecision.F32) {
+            fallback.matmul(y, x, w, precision);
+            return;
+        }
+        try (Borrowed borrowed = new Borrowed()) {
+            floats.multiply(borrowed.output(y), borrowed.input(x), borrowed.input(w));
+        }
     }
 
     @Override
     public void matmulBackwardInput(Tensor dx, Tensor dy, Tensor w, boolean accumulate, ComputePrecision precision) {
-        fallback.matmulBackwardInput(dx, dy, w, accumulate, precision);
+        TrainingArguments.matmul("matmulBackwardInput", dy, dx, w);
+        if (precision != ComputePrecision.F32) {
+            fallback.matmulBackwardInput(dx, dy, w, accumulate, precision);
+            return;
+        }
+        try (Borrowed borrowed = new Borrowed()) {
+            floats.backwardInput(borrowed.output(dx), borrowed.input(dy), borrowed.input(w), accumulate);
+        }
     }
 
     @Override
     public void matmulBackwardWeight(Tensor dw, Tensor dy, Tensor x, ComputePrecision precision) {
-        fallback.matmulBackwardWeight(dw, dy, x, precision);
+        TrainingArguments.matmul("matmulBackwardWeight", dy, x, dw);
+        if (precision != ComputePrecision.F32) {
+            fallback.matmulBackwardWeight(dw, dy, x, precision);
+            return;
+        }
+        try (Borrowed borrowed = new Borrowed()) {
+            floats.backwardWeight(borrowed.output(dw), borrowed.input(dy), borrowed.input(x));
+        }
     }
 
     @Override
@@ -222,6 +249,7 @@ final class Avx2Kernels implements Kernels {
     @Override
     public void close() {
         quantized.close();
+        floats.close();
         attention.close();
         fallback.close();
         if (arena.scope().isAlive()) {

@@ -36,7 +36,8 @@ public final class Avx2KernelsProvider implements KernelsProvider {
 
     private static String detail(Processor processor) {
         String dots = processor.features().contains(Feature.AVXVNNI) ? " and int8 dot products" : "";
-        return "AVX2 with FMA" + dots + " on " + processor.brand();
+        return "AVX2 with FMA" + dots + ", the rest on the " + X86KernelsProvider.fallbackName() + " tier, on "
+                + processor.brand();
     }
 
     @Override

@@ -35,9 +35,16 @@ final class Avx2Listings {
             }
         }
         for (DType dtype : new DType[] {DType.F32, DType.F16, DType.BF16}) {
+            kernels.put(
+                    "factor-along-" + name(dtype),
+                    () -> Avx2FloatPanel.code(new Avx2FloatPanel.Shape(dtype, true, Avx2FloatPanel.LANES)));
+            kernels.put(
+                    "factor-across-" + name(dtype),
+                    () -> Avx2FloatPanel.code(new Avx2FloatPanel.Shape(dtype, false, Avx2FloatPanel.LANES - 1)));
             kernels.put("norm-" + name(dtype), () -> RowKernels.norm(BYTES, dtype));
             kernels.put("bias-" + name(dtype), () -> RowKernels.sum(BYTES, dtype, true));
         }
+        kernels.put("product-fma", () -> Avx2FloatTile.code(new Avx2FloatTile.Shape(4, 3, true, 8256)));
         kernels.put("add", () -> RowKernels.sum(BYTES, DType.F32, false));
         kernels.put("swiglu", () -> RowKernels.swiGlu(BYTES));
         for (RopePairing pairing : RopePairing.values()) {

@@ -73,6 +73,11 @@ public final class X86KernelsProvider implements KernelsProvider {
         throw new IllegalStateException(provider.name() + " kernels: " + provider.probe());
     }
 
+    /** The tier that {@link #fallback} makes. */
+    static String fallbackName() {
+        return new VectorKernelsProvider().probe() instanceof Availability.Available ? "vector" : "reference";
+    }
+
     /** What computes the operations that have no generated code. */
     static Kernels fallback(ThreadTeam threads) {
         VectorKernelsProvider vector = new VectorKernelsProvider();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.puna.assembler.Processor;
 import dev.puna.kernels.ComputePrecision;
+import dev.puna.kernels.Kernels;
 import dev.puna.kernels.ReferenceKernels;
 import dev.puna.kernels.blocks.Rows;
 import dev.puna.kernels.x86.GuardedMemory.Side;
@@ -22,13 +23,18 @@ import org.junit.jupiter.params.provider.EnumSource;
 class FloatMatmulTest {
     private final Random random = new Random(1);
     private ThreadTeam team;
-    private X86Kernels kernels;
+    private Kernels kernels;
     private GuardedMemory memory;
+
+    /** The kernels under test. */
+    Kernels create(ThreadTeam threads) {
+        return new X86Kernels(new ReferenceKernels(threads), (Processor) Processor.detect());
+    }
 
     @BeforeAll
     void open() {
         team = new ThreadTeam("floats", 2);
-        kernels = new X86Kernels(new ReferenceKernels(team), (Processor) Processor.detect());
+        kernels = create(team);
         memory = new GuardedMemory(8, 1 << 20);
     }
 

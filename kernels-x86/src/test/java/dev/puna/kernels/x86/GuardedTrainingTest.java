@@ -3,6 +3,7 @@ package dev.puna.kernels.x86;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.puna.kernels.AdamWStep;
+import dev.puna.kernels.ComputePrecision;
 import dev.puna.kernels.Kernels;
 import dev.puna.kernels.ReferenceKernels;
 import dev.puna.kernels.RopePairing;
@@ -32,10 +33,15 @@ class GuardedTrainingTest {
     private Kernels reference;
     private GuardedMemory memory;
 
+    /** The kernels under test. */
+    Kernels create(ThreadTeam threads) {
+        return new X86KernelsProvider().create(threads);
+    }
+
     @BeforeAll
     void open() {
         team = new ThreadTeam("guarded", 2);
-        kernels = new X86KernelsProvider().create(team);
+        kernels = create(team);
         reference = new ReferenceKernels(team);
         memory = new GuardedMemory(8, 1 << 20);
     }
@@ -139,6 +145,34 @@ class GuardedTrainingTest {
                     List.of(normal(side, count), normal(side, count), positive(side, count)),
                     (k, out) -> k.adamW(out.get(0), out.get(1), out.get(2), g, step));
             assertThat(kernels.squaredNorm(g)).isCloseTo(reference.squaredNorm(g), Offset.offset(1e-12 * count));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Side.class)
+    void productsOfSmallSizes(Side side) {
+        int[] sizes = {1, 3, 7, 8, 9, 15, 16, 17, 24, 25, 47, 48, 49, 130};
+        for (int out : sizes) {
+            for (int in : sizes) {
+                int rows = sizes[(out + in) % sizes.length];
+                memory.reset();
+                Tensor x = normal(side, rows, in);
+                Tensor w = normal(side, out, in);
+                Tensor dy = normal(side, rows, out);
+                String what = rows + " x " + in + " x " + out;
+                same(
+                        "matmul " + what,
+                        List.of(normal(side, rows, out)),
+                        (k, y) -> k.matmul(y.getFirst(), x, w, ComputePrecision.F32));
+                same(
+                        "matmulBackwardInput " + what,
+                        List.of(normal(side, rows, in)),
+                        (k, dx) -> k.matmulBackwardInput(dx.getFirst(), dy, w, out % 2 == 0, ComputePrecision.F32));
+                same(
+                        "matmulBackwardWeight " + what,
+                        List.of(normal(side, out, in)),
+                        (k, dw) -> k.matmulBackwardWeight(dw.getFirst(), dy, x, ComputePrecision.F32));
+            }
         }
     }
 
