@@ -38,8 +38,7 @@ final class DataSparkVerb extends Verb {
     @Override
     List<String> examples() {
         return List.of(
-                "puna data spark recipes/data/commoncrawl.yaml CC-MAIN-*.warc.wet.gz --out /shared/crawl --master"
-                        + " spark://head:7077",
+                "puna data spark crawl.yaml *.warc.wet.gz --out /shared/crawl --master spark://head:7077",
                 "puna data spark RECIPE.yaml --conf spark.executor.memory=16g --master yarn",
                 "The files are those of data prepare; either goes on where the other was stopped.",
                 "The first time Spark is downloaded, 290 MB.");
