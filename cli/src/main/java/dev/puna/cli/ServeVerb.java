@@ -7,9 +7,12 @@ import dev.puna.server.PunaServer;
 import dev.puna.server.ServerOptions;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import org.jline.utils.Signals;
@@ -44,6 +47,14 @@ final class ServeVerb extends Verb {
             options.integer("--queue", "N", "Requests that may wait; more are told to come back. Default: 512.", 1);
     private final Value<Integer> lookup = options.integer(
             "--lookup", "N", "Tokens to guess per step from how the same words went on before. Default: 0.", 0);
+    private final Value<String> draft = options.text(
+            "--draft", "MODEL", "A smaller model of the same vocabulary that guesses ahead; answers stay the same.");
+    private final Value<Integer> draftTokens =
+            options.integer("--draft-tokens", "N", "Tokens that it guesses per step. Default: 4.", 1);
+    private final Value<String> lora = options.texts(
+            "--lora",
+            "NAME=DIR",
+            "A LoRA adapter as PEFT writes it: a model of its own for clients, chosen by NAME; may be repeated.");
     private final Value<Integer> grace = options.integer(
             "--grace",
             "SECONDS",
@@ -61,6 +72,8 @@ final class ServeVerb extends Verb {
         return List.of(
                 "puna serve Llama-3.2-1B-Instruct-Q8_0.gguf",
                 "puna serve ./Llama-3.2-1B-Instruct --port 9000 --memory 4GiB --slots 16",
+                "puna serve Llama-3.1-8B-Instruct-Q4_K_M.gguf --draft Llama-3.2-1B-Instruct-Q8_0.gguf --lookup 4",
+                "puna serve ./Llama-3.2-1B --kv q8_0 --lora poet=adapters/poet --lora sql=adapters/sql",
                 "PUNA_API_KEY=secret puna serve meta-llama/Llama-3.2-1B-Instruct --host 0.0.0.0");
     }
 
@@ -68,19 +81,48 @@ final class ServeVerb extends Verb {
     void run() throws IOException, InterruptedException {
         ServerOptions wanted = serverOptions(); // what is wrong there is said before a model is loaded
         EngineOptions engineOptions = engineOptions();
+        Map<String, Path> adapters = adapters();
         Path path = model.path();
-        try (Engine engine = Engine.load(path, engineOptions);
-                PunaServer server =
-                        PunaServer.start(engine, name.isGiven() ? wanted : wanted.withModel(nameOf(path)))) {
+        try (Engine engine = Engine.load(path, engineOptions)) {
+            for (Map.Entry<String, Path> adapter : adapters.entrySet()) {
+                engine.loadAdapter(adapter.getKey(), adapter.getValue());
+            }
+            serve(engine, name.isGiven() ? wanted : wanted.withModel(nameOf(path)));
+        }
+    }
+
+    private void serve(Engine engine, ServerOptions wanted) throws InterruptedException {
+        try (PunaServer server = PunaServer.start(engine, wanted)) {
+            List<String> adapters = engine.adapterNames();
             terminal.out()
-                    .println("listening on " + server.address() + "  (model " + server.model() + ", " + engine.tier()
-                            + " kernels, context " + engine.contextLength() + ")");
+                    .println("listening on " + server.address() + "  (model " + server.model()
+                            + (adapters.isEmpty() ? "" : ", adapters " + String.join(" ", adapters)) + ", "
+                            + engine.tier() + " kernels, context " + engine.contextLength() + ")");
             terminal.out().flush();
             awaitSignal();
             terminal.err().println("finishing what runs; once more ends at once");
             boolean all = server.shutdown(Duration.ofSeconds(grace.or(DEFAULT_GRACE_SECONDS)));
             terminal.err().println(all ? "all answers were finished" : "what still ran was cut off");
         }
+    }
+
+    /** {@code poet=adapters/poet} by name, in the order of the command line. */
+    private Map<String, Path> adapters() {
+        Map<String, Path> adapters = new LinkedHashMap<>();
+        for (String each : lora.all()) {
+            int equals = each.indexOf('=');
+            if (equals < 1 || equals == each.length() - 1) {
+                throw new ConfigurationException("--lora", each, "must be NAME=DIR");
+            }
+            Path directory = Path.of(each.substring(equals + 1));
+            if (!Files.isDirectory(directory)) {
+                throw new ConfigurationException("--lora", each, "there is no directory " + directory);
+            }
+            if (adapters.put(each.substring(0, equals), directory) != null) {
+                throw new ConfigurationException("--lora", each, "there is one of that name already");
+            }
+        }
+        return adapters;
     }
 
     private static void awaitSignal() throws InterruptedException {
@@ -106,12 +148,18 @@ final class ServeVerb extends Verb {
         return key.isPresent() ? server.withApiKey(key.get()) : server;
     }
 
-    private EngineOptions engineOptions() {
+    private EngineOptions engineOptions() throws IOException {
         EngineOptions defaults = EngineOptions.defaults();
         EngineOptions engine = defaults.withModel(ModelOption.llamaOptions(compute, cache))
                 .withMaxSequences(slots.or(defaults.maxSequences()))
                 .withQueueLimit(queue.or(defaults.queueLimit()))
-                .withLookupTokens(lookup.or(defaults.lookupTokens()));
+                .withLookupTokens(lookup.or(defaults.lookupTokens()))
+                .withDraftTokens(draftTokens.or(defaults.draftTokens()));
+        if (draft.isGiven()) {
+            engine = engine.withDraft(ModelOption.resolve(terminal, draft.get()));
+        } else if (draftTokens.isGiven()) {
+            throw new UsageException("--draft-tokens needs --draft MODEL");
+        }
         return memory.isGiven() ? engine.withKvBytes(bytes(memory.get())) : engine;
     }
 

@@ -61,7 +61,7 @@ final class ServeVerbTest {
         String line = out.readLine();
         Matcher matcher = ADDRESS.matcher(String.valueOf(line));
         assertThat(matcher.matches()).as(String.valueOf(line)).isTrue();
-        assertThat(line).contains("model tiny,");
+        assertThat(line).contains("(model tiny,");
         return matcher.group(1);
     }
 
@@ -103,6 +103,50 @@ final class ServeVerbTest {
         }
     }
 
+    /** Adapters, a draft (the model itself: every guess is right), lookup and a type of keys and values, together. */
+    @Test
+    void adaptersAndGuessesAreServed() throws Exception {
+        Path draft = directory.resolve("draft.gguf");
+        Rehearsal.writeTinyModel(draft);
+        Path adapter = TinyAdapter.write(directory.resolve("adapter"), 256, 1, 1);
+        Process process = serve(
+                "--draft",
+                draft.toString(),
+                "--draft-tokens",
+                "3",
+                "--lookup",
+                "2",
+                "--kv",
+                "q8_0",
+                "--lora",
+                "poet=" + adapter);
+        try (HttpClient client = HttpClient.newHttpClient()) {
+            String address = address(process);
+            String base = text(client, address, "tiny");
+            assertThat(text(client, address, "tiny")).isEqualTo(base);
+            assertThat(text(client, address, "poet")).isNotEqualTo(base);
+            String metrics = metrics(client, address);
+            assertThat(metrics).doesNotContain("puna_accepted_tokens_total 0\n");
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
+    private static String text(HttpClient client, String address, String model) throws Exception {
+        HttpResponse<String> response = client.send(
+                HttpRequest.newBuilder(URI.create(address + "/v1/completions"))
+                        .POST(HttpRequest.BodyPublishers.ofString("{\"model\":\"" + model
+                                + "\",\"prompt\":\"once\",\"max_tokens\":40,\"temperature\":0,"
+                                + "\"logit_bias\":{\"2\":-100}}"))
+                        .build(),
+                HttpResponse.BodyHandlers.ofString());
+        assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
+        assertThat(response.body()).contains("\"model\":\"" + model + "\"");
+        String body = response.body();
+        int begin = body.indexOf("\"text\":");
+        return body.substring(begin, body.indexOf("\"logprobs\"", begin));
+    }
+
     private static String metrics(HttpClient client, String address) throws Exception {
         return client.send(
                         HttpRequest.newBuilder(URI.create(address + "/metrics")).build(),
@@ -116,5 +160,11 @@ final class ServeVerbTest {
         assertThat(Session.of("serve", "none.gguf", "--cors", "example.org").err())
                 .contains("https://");
         assertThat(Session.of("serve", "none.gguf", "--port", "70000").status()).isEqualTo(2);
+        assertThat(Session.of("serve", "none.gguf", "--lora", "poet").err()).contains("NAME=DIR");
+        assertThat(Session.of("serve", "none.gguf", "--lora", "poet=nowhere").err())
+                .contains("no directory nowhere");
+        assertThat(Session.of("serve", "none.gguf", "--draft-tokens", "2").err())
+                .contains("--draft MODEL");
+        assertThat(Session.of("serve", "none.gguf", "--draft", "none").status()).isEqualTo(2);
     }
 }

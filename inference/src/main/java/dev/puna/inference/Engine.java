@@ -395,7 +395,17 @@ public final class Engine implements AutoCloseable {
      * @throws ConfigurationException if the text is empty or does not fit the context
      */
     public float[] embed(int[] ids, Pooling pooling, boolean normalise) {
-        EngineRequest request = EngineRequest.of(ids, GenerationOptions.DEFAULT.withMaxTokens(0));
+        return embed(ids, pooling, normalise, Optional.empty());
+    }
+
+    /**
+     * The state of a text in the model with an adapter, else like {@link #embed(int[], Pooling, boolean)}.
+     *
+     * @param adapter one of {@link #loadAdapter}; empty for the model as it is
+     */
+    public float[] embed(int[] ids, Pooling pooling, boolean normalise, Optional<LoraAdapter> adapter) {
+        EngineRequest plain = EngineRequest.of(ids, GenerationOptions.DEFAULT.withMaxTokens(0));
+        EngineRequest request = adapter.map(plain::withAdapter).orElse(plain);
         ActiveRequest active =
                 new ActiveRequest(request, new Generation(this::wake), config().vocabularySize(), pooling);
         if (!enqueue(active)) {

@@ -68,7 +68,7 @@ final class AnthropicApi {
                     use.put("input", input(call));
                     content.add(use);
                 }
-                Map<String, Object> message = message(id, content);
+                Map<String, Object> message = message(chat, id, content);
                 message.putAll(ending(result.first(), stop, !answer.calls().isEmpty()));
                 message.put("usage", usage(result));
                 exchange.send(message);
@@ -84,7 +84,7 @@ final class AnthropicApi {
     }
 
     private Chat chat(Body body, GenerationOptions options, String client) {
-        model.require(body.text("model", model.name));
+        ServedModel.Variant variant = model.variant(body);
         List<Map<String, Object>> messages = new ArrayList<>();
         if (body.has("system")) {
             messages.add(object("role", "system", "content", texts(body, "system")));
@@ -127,7 +127,7 @@ final class AnthropicApi {
         if (thinking != null) {
             thinking.only("type", "disabled").end();
         }
-        return new Chat(messages, tools, choice, parallel, new Chat.Format.Text(), options, 1, client);
+        return new Chat(variant, messages, tools, choice, parallel, new Chat.Format.Text(), options, 1, client);
     }
 
     /** A turn holds texts, calls and results; a chat template wants results as messages of their own. */
@@ -201,7 +201,7 @@ final class AnthropicApi {
             throws InterruptedException, IOException {
         running.listen();
         exchange.stream("text/event-stream");
-        Map<String, Object> message = message(id, List.of());
+        Map<String, Object> message = message(chat, id, List.of());
         message.putAll(object("stop_reason", null, "stop_sequence", null));
         message.put("usage", object("input_tokens", request.prompt().length, "output_tokens", 0));
         send(exchange, "message_start", "message", message);
@@ -263,8 +263,18 @@ final class AnthropicApi {
         exchange.write(Exchange.event(type, event));
     }
 
-    private Map<String, Object> message(String id, List<Object> content) {
-        return object("id", id, "type", "message", "role", "assistant", "model", model.name, "content", content);
+    private static Map<String, Object> message(Chat chat, String id, List<Object> content) {
+        return object(
+                "id",
+                id,
+                "type",
+                "message",
+                "role",
+                "assistant",
+                "model",
+                chat.variant().name(),
+                "content",
+                content);
     }
 
     private static Map<String, Object> toolUse(ToolCall call) {

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a chat asks for, whichever API it came by.
  *
+ * @param variant of which model
  * @param messages as chat templates read them
  * @param tools what the model may call
  * @param choice whether it may, or must
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param client who asks
  */
 record Chat(
+        ServedModel.Variant variant,
         List<Map<String, Object>> messages,
         List<Tool> tools,
         ToolChoice choice,

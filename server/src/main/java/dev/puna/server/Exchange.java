@@ -10,15 +10,11 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 
 /** A request and its answer, on the virtual thread of its connection. */
 final class Exchange {
-    /** How long a client may take to send its request, or to take in a part of its answer. */
-    static final Duration PATIENCE = Duration.ofSeconds(60);
-
     /**
      * How many times the longest body is read and thrown away: a connection that is closed with something unread is
      * reset, and the client never sees why.
@@ -27,7 +23,7 @@ final class Exchange {
 
     final ServerRequest request;
     final ServerResponse response;
-    private final long maxBodyBytes;
+    private final ServerOptions options;
     private final Deadlines deadlines;
     private final @Nullable HelidonSocket socket;
     private @Nullable OutputStream stream;
@@ -36,12 +32,12 @@ final class Exchange {
     Exchange(
             ServerRequest request,
             ServerResponse response,
-            long maxBodyBytes,
+            ServerOptions options,
             Deadlines deadlines,
             @Nullable HelidonSocket socket) {
         this.request = request;
         this.response = response;
-        this.maxBodyBytes = maxBodyBytes;
+        this.options = options;
         this.deadlines = deadlines;
         this.socket = socket;
     }
@@ -74,15 +70,15 @@ final class Exchange {
         if (!request.content().hasEntity()) {
             return new byte[0];
         }
-        try (Deadlines.Deadline _ = deadlines.in(PATIENCE);
+        try (Deadlines.Deadline _ = deadlines.in(options.patience());
                 InputStream in = request.content().inputStream()) {
-            byte[] bytes = in.readNBytes((int) Math.min(maxBodyBytes, Integer.MAX_VALUE - 16));
+            byte[] bytes = in.readNBytes((int) Math.min(options.maxBodyBytes(), Integer.MAX_VALUE - 16));
             if (in.read() >= 0) {
                 in.transferTo(OutputStream.nullOutputStream());
                 throw new ApiException(
                         413,
                         "invalid_request_error",
-                        "The body is longer than " + maxBodyBytes + " bytes.",
+                        "The body is longer than " + options.maxBodyBytes() + " bytes.",
                         null,
                         "request_too_large");
             }
@@ -119,7 +115,7 @@ final class Exchange {
     }
 
     void send(String type, byte[] body) {
-        try (Deadlines.Deadline _ = deadlines.in(PATIENCE)) {
+        try (Deadlines.Deadline _ = deadlines.in(options.patience())) {
             response.header(HeaderNames.CONTENT_TYPE, type).send(body);
         }
     }
@@ -181,7 +177,7 @@ final class Exchange {
         if (out == null) {
             throw new IllegalStateException("no stream was begun");
         }
-        try (Deadlines.Deadline _ = deadlines.in(PATIENCE)) {
+        try (Deadlines.Deadline _ = deadlines.in(options.patience())) {
             out.write(part.getBytes(StandardCharsets.UTF_8));
             out.flush();
         }

@@ -38,26 +38,28 @@ final class OllamaApi {
     }
 
     Map<String, Object> tags() {
-        return object(
-                "models",
-                List.of(object(
-                        "name",
-                        model.name,
-                        "model",
-                        model.name,
-                        "modified_at",
-                        started,
-                        "size",
-                        0,
-                        "digest",
-                        "",
-                        "details",
-                        object("format", "", "family", "llama", "families", List.of("llama")))));
+        List<Object> models = new ArrayList<>();
+        for (String name : model.names()) {
+            models.add(object(
+                    "name",
+                    name,
+                    "model",
+                    name,
+                    "modified_at",
+                    started,
+                    "size",
+                    0,
+                    "digest",
+                    "",
+                    "details",
+                    object("format", "", "family", "llama", "families", List.of("llama"))));
+        }
+        return object("models", models);
     }
 
     void chat(Exchange exchange) throws InterruptedException, IOException {
         Body body = exchange.body();
-        requireModel(body);
+        ServedModel.Variant variant = variant(body);
         List<Map<String, Object>> messages = new ArrayList<>();
         for (Body message : body.objects("messages")) {
             messages.add(message(message));
@@ -78,6 +80,7 @@ final class OllamaApi {
             tool.end();
         }
         Chat chat = new Chat(
+                variant,
                 messages,
                 tools,
                 tools.isEmpty() ? new Chat.ToolChoice.None() : new Chat.ToolChoice.Auto(),
@@ -93,7 +96,7 @@ final class OllamaApi {
 
     void generate(Exchange exchange) throws InterruptedException, IOException {
         Body body = exchange.body();
-        requireModel(body);
+        ServedModel.Variant variant = variant(body);
         String prompt = body.text("prompt", "");
         String system = body.text("system", "");
         boolean raw = body.flag("raw", false) || !model.isChatModel();
@@ -102,7 +105,7 @@ final class OllamaApi {
         Chat.Format format = format(body);
         end(body);
         if (prompt.isEmpty()) { // clients load a model so
-            Map<String, Object> answer = frame();
+            Map<String, Object> answer = frame(variant);
             answer.putAll(object("response", "", "done", true, "done_reason", "load"));
             exchange.send(answer);
             return;
@@ -112,15 +115,15 @@ final class OllamaApi {
             messages.add(object("role", "system", "content", system));
         }
         messages.add(object("role", "user", "content", prompt));
-        Chat chat =
-                new Chat(messages, List.of(), new Chat.ToolChoice.None(), true, format, options, 1, exchange.client());
+        Chat chat = new Chat(
+                variant, messages, List.of(), new Chat.ToolChoice.None(), true, format, options, 1, exchange.client());
         EngineRequest request = model.request(chat);
         if (raw) {
             if (!system.isEmpty()) {
                 throw ApiException.unsupported("system", "a raw prompt, or a model without a template, has none.");
             }
-            EngineRequest plain =
-                    EngineRequest.of(model.engine.encodePrompt(prompt), options).withClient(exchange.client());
+            EngineRequest plain = variant.asked(
+                    EngineRequest.of(model.engine.encodePrompt(prompt), options).withClient(exchange.client()));
             request = request.constraint().map(plain::withConstraint).orElse(plain);
         }
         answer(exchange, request, chat, stream, false);
@@ -140,14 +143,14 @@ final class OllamaApi {
                     TokenEvent event = next.get().token().orElseThrow();
                     String text = answer.accept(event.text());
                     if (!text.isEmpty()) {
-                        exchange.write(Exchange.line(part(text, List.of(), isChat)));
+                        exchange.write(Exchange.line(part(chat, text, List.of(), isChat)));
                     }
                 }
             }
             EngineResult result = running.await(exchange).getFirst();
             String text = stream ? "" : answer.accept(result.first().text());
             Answer.End end = answer.end();
-            Map<String, Object> last = part(text + end.text(), end.calls(), isChat);
+            Map<String, Object> last = part(chat, text + end.text(), end.calls(), isChat);
             last.put("done", true);
             last.putAll(figures(result, System.nanoTime() - start));
             if (stream) {
@@ -159,12 +162,12 @@ final class OllamaApi {
         }
     }
 
-    private Map<String, Object> frame() {
-        return object("model", model.name, "created_at", Instant.now().toString());
+    private static Map<String, Object> frame(ServedModel.Variant variant) {
+        return object("model", variant.name(), "created_at", Instant.now().toString());
     }
 
-    private Map<String, Object> part(String text, List<ToolCall> calls, boolean isChat) {
-        Map<String, Object> part = frame();
+    private static Map<String, Object> part(Chat chat, String text, List<ToolCall> calls, boolean isChat) {
+        Map<String, Object> part = frame(chat.variant());
         if (isChat) {
             Map<String, Object> message = object("role", "assistant", "content", text);
             if (!calls.isEmpty()) {
@@ -196,9 +199,10 @@ final class OllamaApi {
     }
 
     /** Ollama calls every model without a tag {@code name:latest}. */
-    private void requireModel(Body body) {
+    private ServedModel.Variant variant(Body body) {
         String wanted = body.text("model", model.name);
-        model.require(wanted.equals(model.name + ":latest") ? model.name : wanted);
+        String latest = ":latest";
+        return model.variant(wanted.endsWith(latest) ? wanted.substring(0, wanted.length() - latest.length()) : wanted);
     }
 
     private static Map<String, Object> message(Body message) {

@@ -49,18 +49,22 @@ final class OpenAiApi {
     // ------------------------------------------------------------------------------------------------ models
 
     Map<String, Object> models() {
-        return object("object", "list", "data", List.of(describe()));
+        return object(
+                "object",
+                "list",
+                "data",
+                model.names().stream().map(this::describe).toList());
     }
 
     Map<String, Object> model(String name) {
-        model.require(name);
-        return describe();
+        return describe(model.variant(name).name());
     }
 
-    private Map<String, Object> describe() {
-        return object(
+    /** An adapter says what it is added to. */
+    private Map<String, Object> describe(String name) {
+        Map<String, Object> described = object(
                 "id",
-                model.name,
+                name,
                 "object",
                 "model",
                 "created",
@@ -71,13 +75,17 @@ final class OpenAiApi {
                 model.engine.contextLength(),
                 "chat",
                 model.isChatModel());
+        if (!name.equals(model.name)) {
+            described.put("parent", model.name);
+        }
+        return described;
     }
 
     // ------------------------------------------------------------------------------------------------ chat
 
     void chat(Exchange exchange) throws InterruptedException, IOException {
         Body body = exchange.body();
-        model.require(body.text("model", model.name));
+        ServedModel.Variant variant = model.variant(body);
         boolean logprobs = body.flag("logprobs", false);
         int top = body.count("top_logprobs", 0, 0, TOP_LOGPROBS);
         if (top > 0 && !logprobs) {
@@ -88,6 +96,7 @@ final class OpenAiApi {
         GenerationOptions options = options(body, limit);
         List<Tool> tools = tools(body);
         Chat chat = new Chat(
+                variant,
                 messages(body),
                 tools,
                 toolChoice(body, tools),
@@ -99,17 +108,18 @@ final class OpenAiApi {
         boolean stream = body.flag("stream", false);
         boolean usage = usageWanted(body, stream);
         body.only("modalities", List.of("text")).end();
-        String id = "chatcmpl-" + UUID.randomUUID();
+        Frame frame = new Frame(
+                "chatcmpl-" + UUID.randomUUID(), stream ? "chat.completion.chunk" : "chat.completion", variant.name());
         try (Running running = Running.submit(model.engine, List.of(model.request(chat)))) {
             if (stream) {
-                streamChat(exchange, running, chat, id, logprobs, usage);
+                streamChat(exchange, running, chat, frame, logprobs, usage);
             } else {
                 EngineResult result = running.await(exchange).getFirst();
                 List<Object> choices = new ArrayList<>();
                 for (GenerationResult choice : result.choices()) {
                     choices.add(chatChoice(chat, choice, choices.size(), logprobs));
                 }
-                Map<String, Object> answer = frame(id, "chat.completion", choices);
+                Map<String, Object> answer = frame.with(choices);
                 answer.put("usage", usage(List.of(result)));
                 exchange.send(answer);
             }
@@ -146,7 +156,7 @@ final class OpenAiApi {
                 object("name", call.name(), "arguments", call.arguments()));
     }
 
-    private void streamChat(Exchange exchange, Running running, Chat chat, String id, boolean logprobs, boolean usage)
+    private void streamChat(Exchange exchange, Running running, Chat chat, Frame frame, boolean logprobs, boolean usage)
             throws InterruptedException, IOException {
         running.listen();
         exchange.stream("text/event-stream");
@@ -186,9 +196,7 @@ final class OpenAiApi {
                 delta.put("content", text);
             }
             if (!delta.isEmpty() || finish.isPresent() || logprobs) {
-                exchange.write(Exchange.event(chunk(
-                        id,
-                        "chat.completion.chunk",
+                exchange.write(Exchange.event(frame.chunk(
                         object(
                                 "index", index,
                                 "delta", delta,
@@ -197,15 +205,15 @@ final class OpenAiApi {
                         usage)));
             }
         }
-        end(exchange, running, id, "chat.completion.chunk", usage);
+        end(exchange, running, frame, usage);
     }
 
     /** The last parts of a stream. */
-    private void end(Exchange exchange, Running running, String id, String kind, boolean usage)
+    private static void end(Exchange exchange, Running running, Frame frame, boolean usage)
             throws InterruptedException, IOException {
         List<EngineResult> results = running.await(exchange);
         if (usage) {
-            Map<String, Object> last = frame(id, kind, List.of());
+            Map<String, Object> last = frame.with(List.of());
             last.put("usage", usage(results));
             exchange.write(Exchange.event(last));
         }
@@ -213,21 +221,29 @@ final class OpenAiApi {
         exchange.finish();
     }
 
-    private Map<String, Object> frame(String id, String kind, List<Object> choices) {
-        return object(
-                "id", id,
-                "object", kind,
-                "created", Instant.now().getEpochSecond(),
-                "model", model.name,
-                "choices", choices);
-    }
-
-    private Map<String, Object> chunk(String id, String kind, Object choice, boolean usage) {
-        Map<String, Object> chunk = frame(id, kind, List.of(choice));
-        if (usage) {
-            chunk.putAll(object("usage", null));
+    /**
+     * What every answer, and every part of one, begins with.
+     *
+     * @param kind OpenAI's name for such an object
+     * @param model as it was asked for
+     */
+    private record Frame(String id, String kind, String model) {
+        Map<String, Object> with(List<Object> choices) {
+            return object(
+                    "id", id,
+                    "object", kind,
+                    "created", Instant.now().getEpochSecond(),
+                    "model", model,
+                    "choices", choices);
         }
-        return chunk;
+
+        Map<String, Object> chunk(Object choice, boolean usage) {
+            Map<String, Object> chunk = with(List.of(choice));
+            if (usage) {
+                chunk.putAll(object("usage", null));
+            }
+            return chunk;
+        }
     }
 
     private static boolean usageWanted(Body body, boolean stream) {
@@ -439,7 +455,7 @@ final class OpenAiApi {
 
     void completion(Exchange exchange) throws InterruptedException, IOException {
         Body body = exchange.body();
-        model.require(body.text("model", model.name));
+        ServedModel.Variant variant = model.variant(body);
         List<int[]> prompts = model.prompts(body.value("prompt"), "prompt");
         boolean echo = body.flag("echo", false);
         boolean logprobs = body.has("logprobs");
@@ -455,15 +471,15 @@ final class OpenAiApi {
         }
         List<EngineRequest> requests = new ArrayList<>();
         for (int[] prompt : prompts) {
-            requests.add(EngineRequest.of(prompt, logprobs ? options.withLogProbabilities(top) : options)
+            requests.add(variant.asked(EngineRequest.of(prompt, logprobs ? options.withLogProbabilities(top) : options)
                     .withChoices(choices)
                     .withPromptLogProbabilities(echo && logprobs)
-                    .withClient(exchange.client()));
+                    .withClient(exchange.client())));
         }
-        String id = "cmpl-" + UUID.randomUUID();
+        Frame frame = new Frame("cmpl-" + UUID.randomUUID(), "text_completion", variant.name());
         try (Running running = Running.submit(model.engine, requests)) {
             if (stream) {
-                streamCompletion(exchange, running, requests, id, echo, logprobs, usage);
+                streamCompletion(exchange, running, requests, frame, echo, logprobs, usage);
             } else {
                 List<EngineResult> results = running.await(exchange);
                 List<Object> answers = new ArrayList<>();
@@ -480,7 +496,7 @@ final class OpenAiApi {
                                 reason(choice.finishReason())));
                     }
                 }
-                Map<String, Object> answer = frame(id, "text_completion", answers);
+                Map<String, Object> answer = frame.with(answers);
                 answer.put("usage", usage(results));
                 exchange.send(answer);
             }
@@ -491,7 +507,7 @@ final class OpenAiApi {
             Exchange exchange,
             Running running,
             List<EngineRequest> requests,
-            String id,
+            Frame frame,
             boolean echo,
             boolean logprobs,
             boolean usage)
@@ -518,9 +534,7 @@ final class OpenAiApi {
                 lines.add(event.token());
             }
             if (!text.isEmpty() || event.finishReason().isPresent() || logprobs) {
-                exchange.write(Exchange.event(chunk(
-                        id,
-                        "text_completion",
+                exchange.write(Exchange.event(frame.chunk(
                         object(
                                 "index",
                                 index,
@@ -533,7 +547,7 @@ final class OpenAiApi {
                         usage)));
             }
         }
-        end(exchange, running, id, "text_completion", usage);
+        end(exchange, running, frame, usage);
     }
 
     static Map<String, Object> usage(List<EngineResult> results) {
@@ -653,7 +667,7 @@ final class OpenAiApi {
 
     void embeddings(Exchange exchange) {
         Body body = exchange.body();
-        model.require(body.text("model", model.name));
+        ServedModel.Variant variant = model.variant(body);
         List<int[]> inputs = model.prompts(body.value("input"), "input");
         String format = body.text("encoding_format", "float");
         if (!format.equals("float") && !format.equals("base64")) {
@@ -671,7 +685,7 @@ final class OpenAiApi {
             if (exchange.isAbandoned()) {
                 throw new Running.AbandonedException();
             }
-            float[] embedding = model.engine.embed(input, pooling, true);
+            float[] embedding = model.engine.embed(input, pooling, true, variant.adapter());
             data.add(object(
                     "object",
                     "embedding",
@@ -687,7 +701,7 @@ final class OpenAiApi {
                 "data",
                 data,
                 "model",
-                model.name,
+                variant.name(),
                 "usage",
                 object("prompt_tokens", count, "total_tokens", count)));
     }

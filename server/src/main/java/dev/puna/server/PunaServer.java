@@ -30,7 +30,7 @@ import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Serves an {@link Engine} over HTTP: OpenAI's API at {@code /v1}, Anthropic's at {@code /v1/messages}, Ollama's at
+ * Serves an {@link Engine} and its adapters, each by its name as a model of its own, over HTTP: OpenAI's API at {@code /v1}, Anthropic's at {@code /v1/messages}, Ollama's at
  * {@code /api}, a page for people at {@code /}, and {@code /tokenize}, {@code /detokenize}, {@code /health},
  * {@code /metrics}. Borrows the engine, and is its observer.
  *
@@ -78,7 +78,7 @@ public final class PunaServer implements AutoCloseable {
                 .maxPayloadSize(Exchange.DISCARDED * options.maxBodyBytes())
                 .maxTcpConnections(CONNECTIONS)
                 .idleConnectionTimeout(IDLE)
-                .connectionOptions(socketOptions -> socketOptions.readTimeout(Exchange.PATIENCE))
+                .connectionOptions(socketOptions -> socketOptions.readTimeout(options.patience()))
                 .addProtocol(Http1Config.builder()
                         .maxHeadersSize(HEADER_BYTES)
                         .addReceiveListener(new Http1ConnectionListener() {
@@ -98,11 +98,15 @@ public final class PunaServer implements AutoCloseable {
     /**
      * Begins to listen.
      *
-     * @throws ConfigurationException if the model has no tokenizer, or the address cannot be listened on
+     * @throws ConfigurationException if the model has no tokenizer, one of its adapters has its name, or the address cannot
+     *     be listened on
      */
     public static PunaServer start(Engine engine, ServerOptions options) {
         if (LOG_OF_HELIDON.getLevel() == null) {
             LOG_OF_HELIDON.setLevel(Level.WARNING); // it greets
+        }
+        if (engine.adapter(options.model()).isPresent()) {
+            throw new ConfigurationException("model", options.model(), "an adapter has that name, too");
         }
         PunaServer server = new PunaServer(engine, options);
         try {
@@ -174,7 +178,7 @@ public final class PunaServer implements AutoCloseable {
 
     private Handler handler(Action action) {
         return (request, response) -> {
-            Exchange exchange = new Exchange(request, response, options.maxBodyBytes(), deadlines, SOCKET.get());
+            Exchange exchange = new Exchange(request, response, options, deadlines, SOCKET.get());
             long start = System.nanoTime();
             metrics.begun();
             boolean last = exchange.header("Connection").equalsIgnoreCase("close");

@@ -7,6 +7,7 @@ import dev.puna.inference.Grammar;
 import dev.puna.inference.JsonSchema;
 import dev.puna.inference.Tool;
 import dev.puna.inference.ToolCalling;
+import dev.puna.model.LoraAdapter;
 import dev.puna.tokenizer.TokenKind;
 import dev.puna.tokenizer.Tokenizer;
 import java.nio.charset.StandardCharsets;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** The model as all APIs see it: chats become requests to the engine. */
@@ -57,15 +59,44 @@ final class ServedModel {
         return tokenizer.chatTemplate().isPresent();
     }
 
-    void require(String wanted) {
-        if (!wanted.equals(name)) {
-            throw new ApiException(
-                    404,
-                    "invalid_request_error",
-                    "The model '" + wanted + "' does not exist; this server has '" + name + "'.",
-                    "model",
-                    "model_not_found");
+    /**
+     * The model, or the model with one of the engine's adapters.
+     *
+     * @param name as clients call it
+     */
+    record Variant(String name, Optional<LoraAdapter> adapter) {
+        EngineRequest asked(EngineRequest request) {
+            return adapter.map(request::withAdapter).orElse(request);
         }
+    }
+
+    /** All names that clients may ask for: the model's own, then its adapters'. */
+    List<String> names() {
+        List<String> names = new ArrayList<>(List.of(name));
+        names.addAll(engine.adapterNames());
+        return names;
+    }
+
+    /** @throws ApiException if there is none of that name */
+    Variant variant(String wanted) {
+        if (wanted.equals(name)) {
+            return new Variant(name, Optional.empty());
+        }
+        Optional<LoraAdapter> adapter = engine.adapter(wanted);
+        if (adapter.isPresent()) {
+            return new Variant(wanted, adapter);
+        }
+        throw new ApiException(
+                404,
+                "invalid_request_error",
+                "The model '" + wanted + "' does not exist; this server has '" + String.join("', '", names()) + "'.",
+                "model",
+                "model_not_found");
+    }
+
+    /** What a request's {@code model} names; the model itself where it names none. */
+    Variant variant(Body body) {
+        return variant(body.text("model", name));
     }
 
     /** The engine's request for a chat. */
@@ -85,9 +116,10 @@ final class ServedModel {
                 : tools.stream().map(Tool::forTemplate).toList();
         int[] ids = prompt.encode(chat.messages(), shown.isEmpty() ? null : shown);
         String gbnf = grammar(chat, tools);
-        EngineRequest request = EngineRequest.of(ids, chat.options())
-                .withChoices(chat.choices())
-                .withClient(chat.client());
+        EngineRequest request = chat.variant()
+                .asked(EngineRequest.of(ids, chat.options())
+                        .withChoices(chat.choices())
+                        .withClient(chat.client()));
         return gbnf.isEmpty() ? request : request.withConstraint(compile(gbnf));
     }
 

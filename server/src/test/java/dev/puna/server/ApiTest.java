@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.puna.inference.Engine;
 import dev.puna.inference.EngineOptions;
+import dev.puna.inference.EngineRequest;
+import dev.puna.inference.GenerationOptions;
 import dev.puna.inference.LlamaOptions;
+import dev.puna.inference.Sampling;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.SocketException;
@@ -51,6 +54,8 @@ class ApiTest {
                 EngineOptions.defaults()
                         .withModel(LlamaOptions.defaults().withThreads(2))
                         .withPageLength(8));
+        engine.loadAdapter("one", TinyAdapter.write(directory.resolve("one"), TinyModel.WIDTH, 2, 1));
+        engine.loadAdapter("two", TinyAdapter.write(directory.resolve("two"), TinyModel.WIDTH, 2, 2));
         server = PunaServer.start(
                 engine,
                 ServerOptions.of("tiny")
@@ -124,6 +129,112 @@ class ApiTest {
                 .at("/usage/prompt_tokens")
                 .asInt();
         assertThat(shown).isGreaterThan(hidden + 50);
+    }
+
+    /** With {@code auto} the model decides: an answer that begins otherwise is a text, and leaves at once. */
+    @Test
+    void autoLetsTheModelWriteText() throws Exception {
+        String body = "{" + ASK + "," + TOOLS + ",\"max_tokens\":6,\"logit_bias\":{\"263\":100}";
+        for (String auto : List.of("", ",\"tool_choice\":\"auto\"")) {
+            JsonNode whole = ok("/v1/chat/completions", body + auto + "}").at("/choices/0");
+            assertThat(whole.at("/message/content").asString()).isEqualTo("aaaaaa");
+            assertThat(whole.at("/message").has("tool_calls")).isFalse();
+            assertThat(whole.get("finish_reason").asString()).isEqualTo("length");
+            List<JsonNode> parts = events(post("/v1/chat/completions", body + auto + ",\"stream\":true}")
+                    .body());
+            assertThat(parts.getFirst().at("/choices/0/delta/content").asString())
+                    .isEqualTo("a");
+        }
+    }
+
+    /** An answer that is a call of a tool is one; with a strict tool, an object can be nothing else. */
+    @Test
+    void autoLetsTheModelCall() throws Exception {
+        String body = "{" + ASK
+                + ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"add\",\"strict\":true,\"parameters\":"
+                + "{\"type\":\"object\",\"properties\":{\"a\":{\"enum\":[1,2]}},\"required\":[\"a\"]}}}]"
+                + ",\"tool_choice\":\"auto\",\"max_tokens\":300,\"logit_bias\":{\"126\":100}"; // 126 is {
+        JsonNode whole = ok("/v1/chat/completions", body + "}").at("/choices/0");
+        assertThat(whole.get("finish_reason").asString()).isEqualTo("tool_calls");
+        assertThat(whole.at("/message/content").isNull()).isTrue();
+        String name = whole.at("/message/tool_calls/0/function/name").asString();
+        assertThat(name).isEqualTo("add");
+        String streamed = "";
+        for (JsonNode event :
+                events(post("/v1/chat/completions", body + ",\"stream\":true}").body())) {
+            assertThat(event.at("/choices/0/delta/content").asString("")).isEmpty();
+            streamed += event.at("/choices/0/delta/tool_calls/0/function/name").asString("");
+        }
+        assertThat(streamed).isEqualTo(name);
+    }
+
+    /** What begins like a call and is none comes whole, as text. */
+    @Test
+    void autoShowsWhatOnlyLooksLikeACall() throws Exception {
+        String body = "{" + ASK + "," + TOOLS + ",\"max_tokens\":4,\"logit_bias\":{\"126\":100}";
+        JsonNode whole = ok("/v1/chat/completions", body + "}").at("/choices/0");
+        assertThat(whole.at("/message/content").asString()).isEqualTo("{{{{");
+        List<JsonNode> parts =
+                events(post("/v1/chat/completions", body + ",\"stream\":true}").body());
+        String streamed = "";
+        for (JsonNode part : parts) {
+            streamed += part.at("/choices/0/delta/content").asString("");
+        }
+        assertThat(streamed).isEqualTo("{{{{");
+        assertThat(parts.getLast().at("/choices/0/finish_reason").asString()).isEqualTo("length");
+    }
+
+    @Test
+    void adaptersAreModelsOfTheirOwn() throws Exception {
+        List<String> names = new ArrayList<>();
+        JsonNode models = JSON.readTree(CLIENT.send(
+                        HttpRequest.newBuilder(URI.create(server.address() + "/v1/models"))
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString())
+                .body());
+        models.get("data").forEach(model -> names.add(model.get("id").asString()));
+        assertThat(names).containsExactly("tiny", "one", "two");
+        assertThat(models.at("/data/1/parent").asString()).isEqualTo("tiny");
+
+        String body = "{\"prompt\":\"the a he\",\"max_tokens\":40,\"temperature\":0,\"logit_bias\":{\"2\":-100}";
+        String base = ok("/v1/completions", body + "}").at("/choices/0/text").asString();
+        java.util.Set<String> texts = new java.util.HashSet<>(List.of(base));
+        for (String name : List.of("one", "two")) {
+            JsonNode answer = ok("/v1/completions", body + ",\"model\":\"" + name + "\"}");
+            assertThat(answer.get("model").asString()).isEqualTo(name);
+            String text = answer.at("/choices/0/text").asString();
+            GenerationOptions options = GenerationOptions.DEFAULT
+                    .withMaxTokens(40)
+                    .withSampling(Sampling.GREEDY.withLogitBias(java.util.Map.of(2, -100.0)));
+            assertThat(text)
+                    .isEqualTo(engine.generate(EngineRequest.of(engine.encodePrompt("the a he"), options)
+                                    .withAdapter(engine.adapter(name).orElseThrow()))
+                            .first()
+                            .text());
+            texts.add(text);
+        }
+        assertThat(texts).hasSize(3);
+        // chats of every API, and embeddings
+        String messages = "\"model\":\"one\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]";
+        assertThat(ok("/v1/chat/completions", "{" + messages + ",\"max_tokens\":2}")
+                        .get("model")
+                        .asString())
+                .isEqualTo("one");
+        assertThat(ok("/v1/messages", "{" + messages + ",\"max_tokens\":2}")
+                        .get("model")
+                        .asString())
+                .isEqualTo("one");
+        assertThat(ok("/api/chat", "{" + messages.replace("one", "one:latest") + ",\"stream\":false}")
+                        .get("model")
+                        .asString())
+                .isEqualTo("one");
+        JsonNode embedding = ok("/v1/embeddings", "{\"input\":\"the a\",\"model\":\"one\"}");
+        assertThat(embedding.get("model").asString()).isEqualTo("one");
+        assertThat(embedding.at("/data/0/embedding"))
+                .isNotEqualTo(ok("/v1/embeddings", "{\"input\":\"the a\"}").at("/data/0/embedding"));
+        HttpResponse<String> none = post("/v1/completions", body + ",\"model\":\"three\"}");
+        assertThat(none.statusCode()).isEqualTo(404);
+        assertThat(none.body()).contains("'tiny', 'one', 'two'");
     }
 
     @ParameterizedTest

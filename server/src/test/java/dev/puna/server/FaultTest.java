@@ -226,6 +226,71 @@ class FaultTest {
         }
     }
 
+    /** After the time that a client may take to read, its connection is closed: nobody keeps a thread by not reading. */
+    @Test
+    void aClientThatNeverReadsIsCutOff() throws Exception {
+        String body = "{\"with_pieces\":true,\"content\":\"" + "x".repeat(500_000) + "\"}";
+        try (PunaServer impatient = PunaServer.start(
+                        engine, ServerOptions.of("tiny").withPort(0).withPatience(Duration.ofMillis(500)));
+                Socket socket = new Socket()) {
+            socket.setReceiveBufferSize(1024);
+            socket.connect(new java.net.InetSocketAddress("127.0.0.1", impatient.port()));
+            socket.getOutputStream().write(post("/tokenize", body));
+            for (int i = 0; i < 1200 && metric(impatient, "puna_http_abandoned_total") == 0; i++) {
+                Thread.sleep(50);
+            }
+            assertThat(metric(impatient, "puna_http_abandoned_total")).isEqualTo(1);
+            assertThat(open(impatient)).isEqualTo(1); // this question itself
+            int received = 0;
+            try {
+                received = socket.getInputStream().readAllBytes().length;
+            } catch (java.net.SocketException reset) {
+                // that is an end, too
+            }
+            assertThat(received).isLessThan(10_000_000); // the whole answer has more
+        }
+    }
+
+    @Test
+    void aClientThatNeverEndsItsRequestIsCutOff() throws Exception {
+        try (PunaServer impatient = PunaServer.start(
+                        engine, ServerOptions.of("tiny").withPort(0).withPatience(Duration.ofMillis(300)));
+                Socket socket = new Socket("127.0.0.1", impatient.port())) {
+            byte[] request = post("/v1/completions", LONG);
+            socket.getOutputStream().write(request, 0, request.length - 10);
+            socket.setSoTimeout(60_000);
+            try {
+                String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+                assertThat(answer).doesNotContain("HTTP/1.1 200");
+            } catch (java.net.SocketException reset) {
+                // that is an end, too
+            }
+            assertThat(open(impatient)).isEqualTo(1);
+        }
+    }
+
+    private static byte[] post(String path, String body) {
+        return ("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + body.length() + "\r\n\r\n"
+                        + body)
+                .getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static double open(PunaServer of) throws Exception {
+        return metric(of, "puna_http_open_requests");
+    }
+
+    private static double metric(PunaServer of, String name) throws Exception {
+        HttpResponse<String> response = CLIENT.send(
+                HttpRequest.newBuilder(URI.create(of.address() + "/metrics")).build(),
+                HttpResponse.BodyHandlers.ofString());
+        return response.body()
+                .lines()
+                .filter(line -> line.startsWith(name + " "))
+                .mapToDouble(line -> Double.parseDouble(line.substring(name.length() + 1)))
+                .findFirst()
+                .orElseThrow();
+    }
+
     @Test
     void tooManyAreToldWhenToComeBack() throws Exception {
         List<CompletableFuture<HttpResponse<String>>> all = new ArrayList<>();
