@@ -33,16 +33,19 @@ ADAPTERS = {
                                  rank_pattern={"down_proj": 5, "layers.1.self_attn.k_proj": 3},
                                  alpha_pattern={"layers.0.mlp.up_proj": 16})),
     "other-base": ("llama-2-gqa", dict(r=4, lora_alpha=4, target_modules=EVERYTHING)),
+    "bf16": ("llama-3", dict(r=4, lora_alpha=8, target_modules=EVERYTHING)),
+    "f16": ("llama-3", dict(r=4, lora_alpha=8, target_modules=EVERYTHING)),
 }
+STORED = {"bf16": torch.bfloat16, "f16": torch.float16}  # what the file holds; the values are rounded before they are used
 
 
-def randomize(model, generator):
+def randomize(model, generator, stored):
     """Every matrix of an adapter such that it changes greedy choices."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_" in name:
                 noise = torch.randn(parameter.shape, generator=generator)
-                parameter.copy_(noise * 0.9 / parameter.shape[1] ** 0.5)
+                parameter.copy_((noise * 0.9 / parameter.shape[1] ** 0.5).to(stored))
 
 
 def adapter(name, base, settings):
@@ -51,7 +54,7 @@ def adapter(name, base, settings):
     for seed in range(1, 100):
         model = LlamaForCausalLM.from_pretrained(os.path.join(GOLDEN, base), dtype=torch.float32).eval()
         model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **settings)).eval()
-        randomize(model, torch.Generator().manual_seed(seed))
+        randomize(model, torch.Generator().manual_seed(seed), STORED.get(name, torch.float32))
         with torch.no_grad():
             logits = model(prompt[None]).logits[0]
             ids, gap = prompt.tolist(), float("inf")
@@ -67,6 +70,10 @@ def adapter(name, base, settings):
     model.peft_config["default"].base_model_name_or_path = base
     model.save_pretrained(directory)
     os.remove(os.path.join(directory, "README.md"))
+    if name in STORED:
+        weights = os.path.join(directory, "adapter_model.safetensors")
+        save_file({key: value.to(STORED[name]) for key, value in load_file(weights).items()}, weights,
+                  metadata={"format": "pt"})
     save_file({"prompt": prompt, "logits": logits.contiguous(), "greedy": torch.tensor(ids[len(prompt):])},
               os.path.join(directory, "golden.safetensors"))
     print(f"{name}: seed {seed}, gap {gap:.4f}")
@@ -84,9 +91,12 @@ def embeddings():
 
 
 def main():
+    wanted = sys.argv[2:] or ADAPTERS
     for name, (base, settings) in ADAPTERS.items():
-        adapter(name, base, settings)
-    embeddings()
+        if name in wanted:
+            adapter(name, base, settings)
+    if wanted is ADAPTERS:
+        embeddings()
 
 
 main()

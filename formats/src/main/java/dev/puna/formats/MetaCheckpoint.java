@@ -68,11 +68,6 @@ public final class MetaCheckpoint implements TensorSource {
         this.arena = arena;
     }
 
-    /** Whether a directory holds such a release. */
-    public static boolean isPresentIn(Path directory) {
-        return Files.exists(directory.resolve("consolidated.00.pth")) || Files.exists(directory.resolve(SINGLE_FILE));
-    }
-
     /**
      * Opens a directory with {@code consolidated.*.pth}, or one {@code .pth} file by itself.
      *

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A LLaMA on disk, opened: its configuration, and its weights as views of the mapped files. It owns the mapping, so the
@@ -70,7 +71,7 @@ public final class LlamaCheckpoint implements AutoCloseable {
     private final Format format;
     private final TensorSource source;
     private final LlamaConfig config;
-    private final LlamaWeights weights;
+    private @Nullable LlamaWeights weights;
     private Optional<Tokenizer> tokenizer = Optional.empty();
     private boolean tokenizerIsRead;
 
@@ -80,7 +81,6 @@ public final class LlamaCheckpoint implements AutoCloseable {
         this.source = source;
         this.config = config;
         requireExactly(path, format, source, config);
-        this.weights = LlamaWeights.of(config, format.pairing(), wanted -> source.tensor(format.tensorName(wanted)));
     }
 
     /**
@@ -175,7 +175,7 @@ public final class LlamaCheckpoint implements AutoCloseable {
         }
     }
 
-    private static LlamaCheckpoint checked(Path path, Format format, TensorSource source, LlamaConfig config) {
+    static LlamaCheckpoint checked(Path path, Format format, TensorSource source, LlamaConfig config) {
         try {
             return new LlamaCheckpoint(path, format, source, config);
         } catch (RuntimeException e) {
@@ -204,6 +204,10 @@ public final class LlamaCheckpoint implements AutoCloseable {
             if (!isWeight(dtype)) {
                 throw new ConfigurationException(
                         name, dtype, "is no type of weights; use F32, F16, BF16 or a quantized one");
+            }
+            if (tensor.shape().rank() == 1 && dtype.isQuantized()) {
+                throw new ConfigurationException(
+                        name, dtype, "norms and biases are F32, F16 or BF16 in every known checkpoint");
             }
         }
         for (String name : source.names()) {
@@ -238,8 +242,17 @@ public final class LlamaCheckpoint implements AutoCloseable {
         return config;
     }
 
-    public LlamaWeights weights() {
-        return weights;
+    /**
+     * The weights, as views of the mapped files; gathered when they are first asked for, because the parts of a sharded
+     * Meta release are copied together then.
+     */
+    public synchronized LlamaWeights weights() {
+        LlamaWeights gathered = weights;
+        if (gathered == null) {
+            gathered = LlamaWeights.of(config, format.pairing(), wanted -> source.tensor(format.tensorName(wanted)));
+            weights = gathered;
+        }
+        return gathered;
     }
 
     /** The files behind the weights, with names and types as they are there. */

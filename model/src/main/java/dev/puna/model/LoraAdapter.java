@@ -3,6 +3,7 @@ package dev.puna.model;
 import dev.puna.formats.Safetensors;
 import dev.puna.formats.TensorSource;
 import dev.puna.kernels.RopePairing;
+import dev.puna.kernels.blocks.Rows;
 import dev.puna.model.LlamaTensor.Role;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
@@ -57,17 +58,12 @@ public final class LoraAdapter implements AutoCloseable {
     private final LlamaConfig base;
     private final Slab slab;
     private final Map<Place, Delta> deltas;
-    private final int maxRank;
 
     private LoraAdapter(Path path, LlamaConfig base, Slab slab, Map<Place, Delta> deltas) {
         this.path = path;
         this.base = base;
         this.slab = slab;
         this.deltas = deltas;
-        this.maxRank = deltas.values().stream()
-                .mapToInt(delta -> (int) delta.a.rows())
-                .max()
-                .orElse(1);
     }
 
     /**
@@ -175,13 +171,13 @@ public final class LoraAdapter implements AutoCloseable {
         requireShape(source, nameOfB, Shape.of(weight.rows(), rank), base);
         Tensor a = slab.allocate(DType.F32, rank, weight.columns());
         Tensor b = slab.allocate(DType.F32, weight.rows(), rank);
-        float[] valuesOfA = source.tensor(nameOfA).toFloats();
+        float[] valuesOfA = floats(source.tensor(nameOfA));
         for (int i = 0; i < valuesOfA.length; i++) {
             a.setFloat(i, valuesOfA[i]);
         }
         double scale = settings.scale(module, rank);
         boolean reorder = place.role.isRotated() && pairing == RopePairing.INTERLEAVED;
-        float[] valuesOfB = source.tensor(nameOfB).toFloats();
+        float[] valuesOfB = floats(source.tensor(nameOfB));
         for (int row = 0; row < weight.rows(); row++) {
             int from = reorder ? halvesRow(row, base.headSize()) : row;
             for (int column = 0; column < rank; column++) {
@@ -189,6 +185,12 @@ public final class LoraAdapter implements AutoCloseable {
             }
         }
         return new Delta(a, b);
+    }
+
+    private static float[] floats(Tensor matrix) {
+        float[] values = new float[Math.toIntExact(matrix.shape().elementCount())];
+        Rows.decode(matrix.dtype(), matrix.data(), 0, values.length, values, 0);
+        return values;
     }
 
     /** Where the row stands when the two elements of a pair are half a head apart instead of neighbours. */
@@ -230,11 +232,6 @@ public final class LoraAdapter implements AutoCloseable {
     /** How many linear layers it changes. */
     public int moduleCount() {
         return deltas.size();
-    }
-
-    /** The largest rank. */
-    int maxRank() {
-        return maxRank;
     }
 
     Optional<Delta> delta(Role role, int layer) {

@@ -38,7 +38,9 @@ class LoraAdapterTest {
         "everything, llama-3, 14",
         "queries-and-values, llama-3, 2",
         "patterns, llama-3, 14",
-        "other-base, llama-2-gqa, 21"
+        "other-base, llama-2-gqa, 21",
+        "bf16, llama-3, 14",
+        "f16, llama-3, 14"
     })
     void computesWhatPeftComputes(String name, String base, int modules) throws IOException {
         try (LlamaCheckpoint checkpoint = Golden.of(base).open();

@@ -1,12 +1,12 @@
 package dev.puna.model.convert;
 
-import dev.puna.formats.AtomicFile;
 import dev.puna.formats.ByteSink;
 import dev.puna.formats.Gguf;
 import dev.puna.formats.GgufMetadata;
 import dev.puna.formats.MetaCheckpoint;
 import dev.puna.formats.OutgoingTensor;
 import dev.puna.formats.Safetensors;
+import dev.puna.formats.TensorSource;
 import dev.puna.kernels.Kernels;
 import dev.puna.kernels.RopePairing;
 import dev.puna.model.GgufFormat;
@@ -24,7 +24,6 @@ import dev.puna.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -42,9 +41,9 @@ import java.util.Set;
  * head, which Meta writes out; and RoPE scaling, which GGUF stores as a tensor of divisors.
  *
  * <p>Tensors pass one after the other in pieces of some megabytes, so the memory needed does not depend on the model
- * (except for Meta's sharded checkpoints, of which one tensor at a time is put together). Files are written beside their
- * target and renamed when they are complete; the configuration comes last, so that a directory is a model only when all
- * of it is there.
+ * (except for Meta's sharded checkpoints, of which one tensor at a time is put together, and of an untied one's
+ * embedding and head for a moment both). Files are written beside their target and take the place of an older model, in
+ * whatever format, when all of them are complete.
  */
 public final class Conversion {
     /** Elements of a piece: 16 MiB in F32. */
@@ -65,7 +64,8 @@ public final class Conversion {
     /**
      * Converts a model.
      *
-     * @param out a directory, or for GGUF a file; directories are made, files of the same names replaced
+     * @param out a directory, or for GGUF a file; directories are made, and a model that is there is replaced, while
+     *     files that belong to none stay
      * @param kernels decode and encode types, on all their threads
      * @throws ConfigurationException if the target format cannot hold the model
      */
@@ -89,10 +89,11 @@ public final class Conversion {
         Vocabulary vocabulary = new Vocabulary(source);
         String json = HuggingFaceFormat.writeConfig(config, dtype, vocabulary.bos(), vocabulary.ends());
         List<OutgoingTensor> tensors = outgoing(config, Format.HUGGING_FACE, plainTypes(dtype));
-        requireDirectory(directory);
-        Safetensors.writeDirectory(directory, Map.of("format", "pt"), tensors, target.maxShardBytes());
-        vocabulary.writeHuggingFace(directory);
-        write(directory.resolve(HuggingFaceFormat.CONFIG_FILE), json);
+        try (StagedModel staged = StagedModel.in(directory)) {
+            Safetensors.writeDirectory(staged.path(), Map.of("format", "pt"), tensors, target.maxShardBytes());
+            vocabulary.writeHuggingFace(staged.path());
+            staged.publish(HuggingFaceFormat.CONFIG_FILE, json);
+        }
     }
 
     private void toMeta(Path directory, ConversionTarget.Meta target) throws IOException {
@@ -100,10 +101,11 @@ public final class Conversion {
         DType dtype = plainType(target.weights());
         String json = MetaFormat.writeConfig(config);
         List<OutgoingTensor> tensors = outgoing(config, Format.META, plainTypes(dtype));
-        requireDirectory(directory);
-        MetaCheckpoint.write(directory, tensors, target.shards(), target.embeddingSplit());
-        new Vocabulary(source).writeMeta(directory);
-        write(directory.resolve(MetaFormat.PARAMS_FILE), json);
+        try (StagedModel staged = StagedModel.in(directory)) {
+            MetaCheckpoint.write(staged.path(), tensors, target.shards(), target.embeddingSplit());
+            new Vocabulary(source).writeMeta(staged.path());
+            staged.publish(MetaFormat.PARAMS_FILE, json);
+        }
     }
 
     private void toGguf(Path file, ConversionTarget.GgufFile target) throws IOException {
@@ -159,10 +161,16 @@ public final class Conversion {
         if (config.tiedHead() || source.format() != Format.META) {
             return config;
         }
-        Tensor embedding = source.weights().embedding();
-        Tensor head = source.weights().head();
-        boolean equal = embedding.dtype() == head.dtype() && embedding.data().mismatch(head.data()) < 0;
-        return config.withTiedHead(equal);
+        String embedding = Format.META.tensorName(new LlamaTensor(Role.EMBEDDING, 0, config.shapeOf(Role.EMBEDDING)));
+        String head = Format.META.tensorName(new LlamaTensor(Role.HEAD, 0, config.shapeOf(Role.HEAD)));
+        TensorSource tensors = source.source();
+        if (tensors.describe(embedding).requireDType() != tensors.describe(head).requireDType()) {
+            return config;
+        }
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment bytes = tensors.tensor(embedding, arena).data();
+            return config.withTiedHead(bytes.mismatch(tensors.tensor(head, arena).data()) < 0);
+        }
     }
 
     private DType storedType(LlamaTensor tensor) {
@@ -200,9 +208,11 @@ public final class Conversion {
     }
 
     private boolean survives(LlamaTensor tensor, DType dtype) {
-        Tensor values = source.source().tensor(storedName(tensor));
-        try (Slab slab =
-                new Slab(Slab.bytesFor(dtype, values.columns()) + Slab.bytesFor(DType.F32, values.columns()))) {
+        long bytes = Slab.bytesFor(dtype, tensor.shape().columns())
+                + Slab.bytesFor(DType.F32, tensor.shape().columns());
+        try (Arena arena = Arena.ofShared();
+                Slab slab = new Slab(bytes)) {
+            Tensor values = source.source().tensor(storedName(tensor), arena);
             Tensor narrow = slab.allocate(dtype, values.columns());
             Tensor back = slab.allocate(DType.F32, values.columns());
             kernels.quantize(narrow, values);
@@ -293,16 +303,5 @@ public final class Conversion {
         }
         kernels.quantize(encoded, decoded);
         return encoded;
-    }
-
-    private static void requireDirectory(Path directory) throws IOException {
-        if (Files.exists(directory) && !Files.isDirectory(directory)) {
-            throw new ConfigurationException("out", directory, "this format is a directory, and there is a file");
-        }
-        Files.createDirectories(directory);
-    }
-
-    private static void write(Path file, String text) throws IOException {
-        AtomicFile.write(file, text.getBytes(StandardCharsets.UTF_8));
     }
 }

@@ -29,7 +29,7 @@ import tools.jackson.databind.node.ObjectNode;
  * was read.
  */
 public final class Vocabulary {
-    private static final List<String> HUGGING_FACE_FILES = List.of(
+    static final List<String> HUGGING_FACE_FILES = List.of(
             "tokenizer.json",
             "tokenizer.model",
             "tokenizer_config.json",

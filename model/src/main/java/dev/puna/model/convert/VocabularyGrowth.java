@@ -1,6 +1,5 @@
 package dev.puna.model.convert;
 
-import dev.puna.formats.AtomicFile;
 import dev.puna.formats.OutgoingTensor;
 import dev.puna.formats.Safetensors;
 import dev.puna.kernels.Kernels;
@@ -20,7 +19,6 @@ import dev.puna.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -102,10 +100,11 @@ public final class VocabularyGrowth {
                 source.dominantDType(),
                 special.bos().isPresent() ? Optional.of(special.bos().getAsInt()) : Optional.empty(),
                 special.endOfGeneration());
-        Files.createDirectories(directory);
-        Safetensors.writeDirectory(directory, Map.of("format", "pt"), tensors, Safetensors.DEFAULT_SHARD_BYTES);
-        Vocabulary.writeHuggingFace(tokenizer, tokenizerPath, directory);
-        AtomicFile.write(directory.resolve(HuggingFaceFormat.CONFIG_FILE), json.getBytes(StandardCharsets.UTF_8));
+        try (StagedModel staged = StagedModel.in(directory)) {
+            Safetensors.writeDirectory(staged.path(), Map.of("format", "pt"), tensors, Safetensors.DEFAULT_SHARD_BYTES);
+            Vocabulary.writeHuggingFace(tokenizer, tokenizerPath, staged.path());
+            staged.publish(HuggingFaceFormat.CONFIG_FILE, json);
+        }
     }
 
     @FunctionalInterface

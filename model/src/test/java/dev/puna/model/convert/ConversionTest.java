@@ -219,6 +219,49 @@ class ConversionTest {
     }
 
     @Test
+    void replacesAModelOfAnyFormat() throws IOException {
+        Path older = GOLDEN.resolve("llama-1");
+        Path newer = GOLDEN.resolve("llama-3");
+        for (ConversionTarget before : List.of(HuggingFace.usual(), Meta.usual())) {
+            for (ConversionTarget after : List.of(HuggingFace.usual(), Meta.usual())) {
+                Path out = directory.resolve(before.getClass().getSimpleName() + "-"
+                        + after.getClass().getSimpleName());
+                convert(older, out, before);
+                Files.writeString(out.resolve("tokenizer_config.json"), "{}"); // of the older model
+                Files.writeString(out.resolve("README.md"), "mine");
+                convert(newer, out, after);
+                assertThat(config(out)).as("%s", out).isEqualTo(config(newer));
+                assertThat(logits(out)).as("%s", out).isEqualTo(logits(newer));
+                assertThat(out.resolve("README.md")).hasContent("mine");
+                try (var files = Files.list(out)) {
+                    assertThat(files).as("%s", out).hasSize(3);
+                }
+            }
+        }
+    }
+
+    @Test
+    void theOlderModelStaysWholeUntilTheNewOneIsComplete() throws IOException {
+        Path out = directory.resolve("out");
+        convert(GOLDEN.resolve("llama-1"), out, HuggingFace.usual());
+        try (LlamaCheckpoint checkpoint = LlamaCheckpoint.open(GOLDEN.resolve("llama-3"))) {
+            for (ConversionTarget target : List.of(HuggingFace.usual(), Meta.usual())) {
+                assertThatThrownBy(() ->
+                                Conversion.convert(checkpoint, out, target, kernels, (tensor, bytesDone, bytesTotal) -> {
+                                    if (bytesDone == bytesTotal) {
+                                        throw new IllegalStateException("stop at the last tensor");
+                                    }
+                                }))
+                        .hasMessage("stop at the last tensor");
+                assertThat(logits(out)).isEqualTo(logits(GOLDEN.resolve("llama-1")));
+            }
+        }
+        try (var files = Files.list(out)) {
+            assertThat(files).hasSize(2);
+        }
+    }
+
+    @Test
     void theTokenizerGoesAlong() throws IOException {
         Path samples = Path.of("../../shared/samples/tokenizers");
         assumeTrue(Files.isDirectory(samples), "no samples beside the repository: ../shared/samples/tokenizers");
