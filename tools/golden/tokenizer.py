@@ -99,4 +99,5 @@ def main(folder, out):
                          % (sentencepiece.__version__, tiktoken.__version__) + "".join(lines))
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -56,7 +56,8 @@ class TokenizerGoldenTest {
         }
     }
 
-    private static String[] hashes(Tokenizer tokenizer, Encoder encoder, List<Object> documents) {
+    /** Of all ids, and of all texts that they are decoded to. */
+    static String[] hashes(Tokenizer tokenizer, Encoder encoder, List<Object> documents) {
         MessageDigest ids = sha256();
         MessageDigest texts = sha256();
         TokenBuffer out = new TokenBuffer();
