@@ -94,6 +94,17 @@ public interface Kernels extends AutoCloseable {
     }
 
     /**
+     * Says that some weights stay as they are until {@link #forgetWeights}, while several products read them: a tier may
+     * keep them in the order of its own memory. It changes no bit of any product. Of several matrices the last one counts.
+     *
+     * @param w F32 (out, in)
+     */
+    default void keepWeights(Tensor w, ComputePrecision precision) {}
+
+    /** Ends what {@link #keepWeights} said. */
+    default void forgetWeights() {}
+
+    /**
      * {@code y += bias} on every row.
      *
      * @param y F32 (N, out)

@@ -110,6 +110,34 @@ public abstract class TrainingContract {
         }
     }
 
+    /** Weights that are said to stay give the same bits; when that has ended, they may change. */
+    @Test
+    void keptWeightsChangeNothing() {
+        try (Arena arena = Arena.ofShared();
+                ThreadTeam team = new ThreadTeam("tested", 2);
+                Kernels kernels = create(team)) {
+            for (int[] s : new int[][] {{1, 13, 31}, {37, 80, 2100}, {130, 40, 70}}) {
+                Tensor w = normal(arena, s[2], s[1]);
+                Tensor dy = normal(arena, s[0], s[2]);
+                Tensor plain = normal(arena, s[0], s[1]);
+                Tensor kept = normal(arena, s[0], s[1]);
+                for (ComputePrecision precision : ComputePrecision.values()) {
+                    for (float factor : new float[] {1, -2}) {
+                        w.setFloat(0, factor * w.getFloat(0));
+                        kernels.matmulBackwardInput(plain, dy, w, false, precision);
+                        kernels.keepWeights(w, precision);
+                        for (int again = 0; again < 2; again++) {
+                            kept.data().fill((byte) -1);
+                            kernels.matmulBackwardInput(kept, dy, w, false, precision);
+                            assertThat(kept.toFloats()).containsExactly(plain.toFloats());
+                        }
+                        kernels.forgetWeights();
+                    }
+                }
+            }
+        }
+    }
+
     @Test
     void embeddingAndNorm() {
         try (Arena arena = Arena.ofShared()) {

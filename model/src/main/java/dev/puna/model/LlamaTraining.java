@@ -207,8 +207,12 @@ public final class LlamaTraining implements AutoCloseable {
         return tensor;
     }
 
-    /** Bytes of activations and of everything that the backward pass works in. */
-    public static long byteSize(LlamaConfig config, KeptActivations keeping, int maxRows) {
+    /**
+     * Bytes of activations and of everything that the backward pass works in, the head's copy in a tier's own order
+     * included.
+     */
+    public static long byteSize(
+            LlamaConfig config, KeptActivations keeping, int maxRows, ComputePrecision precision) {
         long c = Slab.bytesFor(DType.F32, maxRows, config.width());
         long q = Slab.bytesFor(DType.F32, maxRows, config.queryWidth());
         long kv = Slab.bytesFor(DType.F32, maxRows, config.kvWidth());
@@ -223,7 +227,9 @@ public final class LlamaTraining implements AutoCloseable {
             case LAYER_INPUTS -> layers * c + linear + recomputable;
         };
         int rows = logitRows(config, maxRows);
+        boolean headKept = precision == ComputePrecision.BF16 && maxRows > rows;
         return kept
+                + (headKept ? Slab.bytesFor(DType.BF16, config.vocabularySize(), config.width()) : 0)
                 + 4 * c
                 + 2 * q
                 + 2 * kv
@@ -390,6 +396,29 @@ public final class LlamaTraining implements AutoCloseable {
         Tensor h = hidden.rows(0, n);
         Tensor head = weights().head().rows(0, vocabularyUsed);
         kernels.rmsNorm(h, x, weights().finalNorm(), config.normEpsilon());
+        double sum;
+        if (backward && n > logitRows) {
+            kernels.keepWeights(head, precision);
+            try {
+                sum = pieces(batch, head, h, scale, zLoss, true);
+            } finally {
+                kernels.forgetWeights();
+            }
+        } else {
+            sum = pieces(batch, head, h, scale, zLoss, backward);
+        }
+        if (backward) {
+            Tensor dx = this.dx.rows(0, n);
+            dx.data().fill((byte) 0);
+            kernels.rmsNormBackward(
+                    dx, gradients.finalNorm(), dh.rows(0, n), x, weights().finalNorm(), config.normEpsilon());
+        }
+        return new Loss(sum, batch.validCount());
+    }
+
+    /** Head and cross-entropy, as many rows at a time as there is room for logits; the sum of the losses. */
+    private double pieces(PackedBatch batch, Tensor head, Tensor h, float scale, float zLoss, boolean backward) {
+        int n = batch.rowCount();
         double sum = 0;
         for (int row = 0; row < n; row += logitRows) {
             int end = Math.min(n, row + logitRows);
@@ -407,13 +436,7 @@ public final class LlamaTraining implements AutoCloseable {
                 kernels.matmulBackwardWeight(dhead, piece, h.rows(row, end), precision);
             }
         }
-        if (backward) {
-            Tensor dx = this.dx.rows(0, n);
-            dx.data().fill((byte) 0);
-            kernels.rmsNormBackward(
-                    dx, gradients.finalNorm(), dh.rows(0, n), x, weights().finalNorm(), config.normEpsilon());
-        }
-        return new Loss(sum, batch.validCount());
+        return sum;
     }
 
     private static Tensor flat(Tensor tensor, int count) {

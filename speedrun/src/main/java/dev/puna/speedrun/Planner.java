@@ -1,5 +1,6 @@
 package dev.puna.speedrun;
 
+import dev.puna.kernels.ComputePrecision;
 import dev.puna.model.GradientBuffer;
 import dev.puna.model.KeptActivations;
 import dev.puna.model.LlamaTraining;
@@ -155,7 +156,7 @@ final class Planner {
     private static long memoryBytes(Shape shape, int replicas) {
         return ParameterStore.byteSize(shape.config(), false)
                 + (replicas - 1) * GradientBuffer.byteSize(shape.config())
-                + replicas * LlamaTraining.byteSize(shape.config(), KeptActivations.EVERYTHING, shape.contextLength());
+                + replicas * LlamaTraining.byteSize(shape.config(), KeptActivations.EVERYTHING, shape.contextLength(), ComputePrecision.BF16);
     }
 
     /** Of the sources of the JDK: 3.02, 3.42, 3.74 bytes at 2,048, 4,096, 8,192 pieces; a line in the logarithm. */

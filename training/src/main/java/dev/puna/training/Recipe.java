@@ -515,7 +515,7 @@ public record Recipe(
             needs.add(new MemoryNeed(
                     kept.name().toLowerCase(Locale.ROOT).replace('_', '-'),
                     parameters,
-                    batch.replicas * LlamaTraining.byteSize(config, kept, rows()),
+                    batch.replicas * LlamaTraining.byteSize(config, kept, rows(), computePrecision()),
                     CheckpointStore.snapshotBytes(config)));
         }
         return needs;

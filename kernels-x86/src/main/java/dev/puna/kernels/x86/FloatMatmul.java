@@ -109,6 +109,18 @@ final class FloatMatmul implements AutoCloseable {
                 .call(codes.get(shape, () -> FloatVectorProduct.code(shape)));
     }
 
+    /** Until {@link #forget}, {@code w} stays as {@link #backwardInput} reads it; in fp32 that would be all of it twice. */
+    void keep(Tensor w, ComputePrecision precision) {
+        if (gemm.unit(precision).bf16()) {
+            gemm.keep(across(w), w.columns(), w.rows(), gemm.unit(precision));
+        }
+    }
+
+    /** What was kept may change. */
+    void forget() {
+        gemm.forget();
+    }
+
     /** {@code dx (N, in) = dy (N, out) · w}, or added to dx. */
     void backwardInput(Tensor dx, Tensor dy, Tensor w, boolean accumulate, ComputePrecision precision) {
         if (!accumulate) {

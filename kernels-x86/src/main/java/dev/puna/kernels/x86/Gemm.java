@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * {@code C (M, N) = A · B}, or added to C, for factors in either direction of memory: what is packed decides, so the
@@ -24,7 +25,8 @@ import java.util.Set;
  *         for each few rows: tile by tile                         ({@link FmaTile}, {@link AmxFloatTile})
  * </pre>
  *
- * Several products of the same A pack it once. An element of C is one chain of additions along k, which goes through
+ * Several products of the same A pack it once; a B that is {@linkplain #keep kept} is packed once for all products that
+ * follow. An element of C is one chain of additions along k, which goes through
  * memory between parts of k; so its bits depend neither on the blocks nor on the number of threads.
  */
 final class Gemm implements AutoCloseable {
@@ -117,6 +119,8 @@ final class Gemm implements AutoCloseable {
     private final Scratch[] own;
     private final long cacheBudget;
     private final Unit bf16Unit;
+    private final Scratch keptMemory = new Scratch();
+    private @Nullable Kept kept;
 
     Gemm(Workers workers, CodeCache codes, Processor processor) {
         this.workers = workers;
@@ -137,6 +141,125 @@ final class Gemm implements AutoCloseable {
             case F32 -> Unit.FMA;
             case BF16 -> bf16Unit;
         };
+    }
+
+    /**
+     * Until {@link #forget}, {@code b} does not change: its panels stay from the first product that reads it. Of several
+     * factors the last one is kept.
+     *
+     * @param b (k, n)
+     */
+    void keep(Operand b, long n, long k, Unit unit) {
+        kept = new Kept(b, n, k, unit);
+    }
+
+    /** The kept factor may change. */
+    void forget() {
+        kept = null;
+    }
+
+    /** All panels of a factor, each with all of k. */
+    private final class Kept {
+        private final Operand b;
+        private final long n;
+        private final long k;
+        private final Unit unit;
+        private final long panelBytes;
+        private long memory;
+
+        Kept(Operand b, long n, long k, Unit unit) {
+            this.b = b;
+            this.n = n;
+            this.k = k;
+            this.unit = unit;
+            this.panelBytes = panelBytes(k, unit);
+        }
+
+        boolean is(Operand operand, long columns, long depth, Unit other) {
+            return b.equals(operand) && n == columns && k == depth && unit == other;
+        }
+
+        /** Where the part from element {@code from} of k begins, which is a multiple of a panel's block. */
+        long at(long from) {
+            if (memory == 0) {
+                memory = keptMemory.address(panels(n) * panelBytes);
+                Packing packing = new Packing(b, 0, k, unit, OperandPanel.Order.STEPS, panelBytes);
+                packing.all(n, memory);
+            }
+            return memory + from / elementsPerBlock(unit) * OperandPanel.BLOCK_BYTES;
+        }
+    }
+
+    private static int elementsPerBlock(Unit unit) {
+        return OperandPanel.STEPS * (unit.bf16() ? 2 : 1);
+    }
+
+    private static long panelBytes(long depth, Unit unit) {
+        int perBlock = elementsPerBlock(unit);
+        return (depth + perBlock - 1) / perBlock * OperandPanel.BLOCK_BYTES;
+    }
+
+    /** How a factor's elements from {@code from} on, {@code depth} of them, come into panels. */
+    private final class Packing {
+        private final Operand operand;
+        private final long from;
+        private final long depth;
+        private final Unit unit;
+        private final OperandPanel.Order order;
+        private final long panelBytes;
+
+        Packing(Operand operand, long from, long depth, Unit unit, OperandPanel.Order order, long panelBytes) {
+            this.operand = operand;
+            this.from = from;
+            this.depth = depth;
+            this.unit = unit;
+            this.order = order;
+            this.panelBytes = panelBytes;
+        }
+
+        /** All lanes, by all threads: each reads whole rows of the factor's memory. */
+        void all(long lanes, long memory) {
+            if (operand.alongK) {
+                workers.inRanges(
+                        lanes,
+                        LANES,
+                        (arguments, begin, end) -> some(
+                                arguments, begin, end - begin, memory + begin / LANES * panelBytes, 0, depth));
+            } else {
+                workers.inRanges(
+                        depth,
+                        PIECE * elementsPerBlock(unit),
+                        (arguments, begin, end) -> some(arguments, 0, lanes, memory, begin, end));
+            }
+        }
+
+        /**
+         * Some lanes, and some elements of each.
+         *
+         * @param memory of the panel of the first of these lanes
+         * @param begin after {@code from}, a multiple of a panel's block
+         */
+        void some(ArgumentBlock arguments, long firstLane, long laneCount, long memory, long begin, long end) {
+            int perBlock = elementsPerBlock(unit);
+            // Memory is read row by row: where rows run across k, some of them at a time for all lanes.
+            long piece = operand.alongK ? panelBytes / OperandPanel.BLOCK_BYTES : PIECE;
+            for (long k = begin; k < end; k += piece * perBlock) {
+                long elements = Math.min(piece * perBlock, end - k);
+                long out = memory + k / perBlock * OperandPanel.BLOCK_BYTES;
+                for (long lane = 0; lane < laneCount; lane += LANES) {
+                    int lanes = (int) Math.min(LANES, laneCount - lane);
+                    OperandPanel.Shape shape = new OperandPanel.Shape(
+                            operand.dtype, unit.bf16(), unit == Unit.FMA_OF_BF16, operand.alongK, order, lanes, (int)
+                                    (elements % perBlock));
+                    arguments
+                            .set(OperandPanel.SOURCE, operand.at(firstLane + lane, from + k))
+                            .set(OperandPanel.STRIDE, operand.stride)
+                            .set(OperandPanel.BLOCKS, elements / perBlock)
+                            .set(OperandPanel.OUT, out + lane / LANES * panelBytes)
+                            .call(codes.get(shape, () -> OperandPanel.code(shape)));
+                }
+            }
+        }
     }
 
     /**
@@ -167,13 +290,15 @@ final class Gemm implements AutoCloseable {
             }
             return;
         }
+        Product first = products.getFirst();
+        Kept ready = kept != null && products.size() == 1 && kept.is(first.b, first.n, k, unit) ? kept : null;
         long sharedPanels = byRows ? columns : panels(m);
         long bytesPerElement = (unit.bf16() ? 2L : 4L) * LANES;
         long depthOfBlock =
                 Math.clamp(SHARED_BYTES / Math.max(1, sharedPanels * bytesPerElement) / 32 * 32, 256, DEPTH);
         for (long from = 0; from < k; from += depthOfBlock) {
             long depth = Math.min(depthOfBlock, k - from);
-            Block block = new Block(m, a, products, from, depth, accumulate || from > 0, unit);
+            Block block = new Block(m, a, products, ready, from, depth, accumulate || from > 0, unit);
             if (byRows) {
                 block.byRows(sharedPanels);
             } else {
@@ -197,37 +322,52 @@ final class Gemm implements AutoCloseable {
         private final Unit unit;
         private final long steps;
         private final long panelBytes;
+        private final @Nullable Kept kept;
 
-        Block(long m, Operand a, List<Product> products, long from, long depth, boolean accumulate, Unit unit) {
+        Block(
+                long m,
+                Operand a,
+                List<Product> products,
+                @Nullable Kept kept,
+                long from,
+                long depth,
+                boolean accumulate,
+                Unit unit) {
             this.m = m;
             this.a = a;
             this.products = products;
+            this.kept = kept;
             this.from = from;
             this.depth = depth;
             this.accumulate = accumulate;
             this.unit = unit;
             this.steps = unit.bf16() ? (depth + 1) / 2 : depth;
-            this.panelBytes = (steps + OperandPanel.STEPS - 1) / OperandPanel.STEPS * OperandPanel.BLOCK_BYTES;
+            this.panelBytes = panelBytes(depth, unit);
         }
 
         /** All of B is shared; each thread packs and multiplies some rows of A after the others. */
         void byRows(long panels) {
-            long memory = shared.address(panels * panelBytes);
-            long first = 0;
-            for (Product product : products) {
-                pack(product.b, product.n, memory + first * panelBytes, OperandPanel.Order.STEPS);
-                first += panels(product.n);
+            boolean ready = kept != null;
+            long memory = ready ? kept.at(from) : shared.address(panels * panelBytes);
+            long bPanelBytes = ready ? kept.panelBytes : panelBytes;
+            if (!ready) {
+                long first = 0;
+                for (Product product : products) {
+                    packing(product.b, OperandPanel.Order.STEPS).all(product.n, memory + first * panelBytes);
+                    first += panels(product.n);
+                }
             }
+            Packing rowsOfA = packing(a, unit.orderOfRows());
             long together = lanesTogether(2 * LANES);
             workers.inMemberRanges(m, 2 * LANES, (arguments, member, begin, end) -> {
                 long mine = own[member].address(together / LANES * panelBytes);
                 for (long row = begin; row < end; row += together) {
                     long rows = Math.min(together, end - row);
-                    pack(arguments, a, row, rows, mine, unit.orderOfRows());
+                    rowsOfA.some(arguments, row, rows, mine, 0, depth);
                     long b = memory;
                     for (Product product : products) {
-                        tiles(arguments, mine, row, rows, b, 0, product.n, product.c);
-                        b += panels(product.n) * panelBytes;
+                        tiles(arguments, mine, row, rows, b, bPanelBytes, 0, product.n, product.c);
+                        b += panels(product.n) * bPanelBytes;
                     }
                 }
             });
@@ -236,15 +376,25 @@ final class Gemm implements AutoCloseable {
         /** All of A is shared; each thread packs and multiplies some columns of the only B after the others. */
         void byColumns(long panels) {
             long memory = shared.address(panels * panelBytes);
-            pack(a, m, memory, unit.orderOfRows());
+            packing(a, unit.orderOfRows()).all(m, memory);
             Product product = products.getFirst();
+            if (kept != null) {
+                long b = kept.at(from);
+                long bPanelBytes = kept.panelBytes;
+                workers.inRanges(product.n, unit.tileColumns(), (arguments, begin, end) -> {
+                    long mine = b + begin / LANES * bPanelBytes;
+                    tiles(arguments, memory, 0, m, mine, bPanelBytes, begin, end - begin, product.c);
+                });
+                return;
+            }
+            Packing columnsOfB = packing(product.b, OperandPanel.Order.STEPS);
             long together = lanesTogether(unit.tileColumns());
             workers.inMemberRanges(product.n, unit.tileColumns(), (arguments, member, begin, end) -> {
                 long mine = own[member].address(together / LANES * panelBytes);
                 for (long column = begin; column < end; column += together) {
                     long columns = Math.min(together, end - column);
-                    pack(arguments, product.b, column, columns, mine, OperandPanel.Order.STEPS);
-                    tiles(arguments, memory, 0, m, mine, column, columns, product.c);
+                    columnsOfB.some(arguments, column, columns, mine, 0, depth);
+                    tiles(arguments, memory, 0, m, mine, panelBytes, column, columns, product.c);
                 }
             });
         }
@@ -253,48 +403,15 @@ final class Gemm implements AutoCloseable {
             return Math.max(1, OWN_BYTES / (panelBytes / LANES * grain)) * grain;
         }
 
-        /** All lanes of a factor, by all threads. */
-        private void pack(Operand operand, long lanes, long memory, OperandPanel.Order order) {
-            workers.inRanges(
-                    lanes,
-                    LANES,
-                    (arguments, begin, end) ->
-                            pack(arguments, operand, begin, end - begin, memory + begin / LANES * panelBytes, order));
-        }
-
-        private void pack(
-                ArgumentBlock arguments,
-                Operand operand,
-                long firstLane,
-                long laneCount,
-                long memory,
-                OperandPanel.Order order) {
-            int perBlock = OperandPanel.STEPS * (unit.bf16() ? 2 : 1);
-            // Memory is read row by row: where rows run across k, some of them at a time for all lanes.
-            long piece = operand.alongK ? panelBytes / OperandPanel.BLOCK_BYTES : PIECE;
-            for (long k = 0; k < depth; k += piece * perBlock) {
-                long elements = Math.min(piece * perBlock, depth - k);
-                long out = memory + k / perBlock * OperandPanel.BLOCK_BYTES;
-                for (long lane = 0; lane < laneCount; lane += LANES) {
-                    int lanes = (int) Math.min(LANES, laneCount - lane);
-                    OperandPanel.Shape shape = new OperandPanel.Shape(
-                            operand.dtype, unit.bf16(), unit == Unit.FMA_OF_BF16, operand.alongK, order, lanes, (int)
-                                    (elements % perBlock));
-                    arguments
-                            .set(OperandPanel.SOURCE, operand.at(firstLane + lane, from + k))
-                            .set(OperandPanel.STRIDE, operand.stride)
-                            .set(OperandPanel.BLOCKS, elements / perBlock)
-                            .set(OperandPanel.OUT, out + lane / LANES * panelBytes)
-                            .call(codes.get(shape, () -> OperandPanel.code(shape)));
-                }
-            }
+        private Packing packing(Operand operand, OperandPanel.Order order) {
+            return new Packing(operand, from, depth, unit, order, panelBytes);
         }
 
         /**
          * Some rows times some columns.
          *
          * @param aMemory panels of the rows from {@code row} on
-         * @param bMemory panels of the columns from {@code column} on
+         * @param bMemory panels of the columns from {@code column} on, {@code bPanelBytes} from one to the next
          */
         private void tiles(
                 ArgumentBlock arguments,
@@ -302,6 +419,7 @@ final class Gemm implements AutoCloseable {
                 long row,
                 long rows,
                 long bMemory,
+                long bPanelBytes,
                 long column,
                 long columns,
                 Target c) {
@@ -315,7 +433,8 @@ final class Gemm implements AutoCloseable {
                 for (long block = 0; block < blocks; block += blocksOfPart) {
                     Part part = new Part(
                             aMemory + block * OperandPanel.BLOCK_BYTES,
-                            bMemory + j / LANES * panelBytes + block * OperandPanel.BLOCK_BYTES,
+                            bMemory + j / LANES * bPanelBytes + block * OperandPanel.BLOCK_BYTES,
+                            bPanelBytes,
                             block * OperandPanel.STEPS,
                             Math.min(blocksOfPart, blocks - block));
                     for (long i = 0; i < rows; i += unit.tileRows()) {
@@ -343,7 +462,7 @@ final class Gemm implements AutoCloseable {
         }
 
         /** Part of a block of k: where the panels of both factors begin in it, after how many steps, and its length. */
-        private record Part(long aMemory, long bMemory, long firstStep, long blocks) {}
+        private record Part(long aMemory, long bMemory, long bPanelBytes, long firstStep, long blocks) {}
 
         private void tile(
                 ArgumentBlock arguments,
@@ -356,7 +475,7 @@ final class Gemm implements AutoCloseable {
                 long c,
                 long stride) {
             long a = part.aMemory + i / LANES * panelBytes + i % LANES * Float.BYTES;
-            long b = part.bMemory + j / LANES * panelBytes;
+            long b = part.bMemory + j / LANES * part.bPanelBytes;
             long add = accumulate || part.firstStep > 0 ? 1 : 0;
             if (unit == Unit.AMX_BF16) {
                 int rowTiles = (int) panels(height);
@@ -368,7 +487,7 @@ final class Gemm implements AutoCloseable {
                         .set(AmxFloatTile.A, a)
                         .set(AmxFloatTile.A_PANEL, panelBytes)
                         .set(AmxFloatTile.B, b)
-                        .set(AmxFloatTile.B_PANEL, panelBytes)
+                        .set(AmxFloatTile.B_PANEL, part.bPanelBytes)
                         .set(AmxFloatTile.BLOCKS, part.blocks)
                         .set(AmxFloatTile.C, c)
                         .set(AmxFloatTile.C_STRIDE, stride)
@@ -383,7 +502,7 @@ final class Gemm implements AutoCloseable {
                 arguments
                         .set(FmaTile.A, a)
                         .set(FmaTile.B, b)
-                        .set(FmaTile.B_PANEL, panelBytes)
+                        .set(FmaTile.B_PANEL, part.bPanelBytes)
                         .set(FmaTile.STEPS, Math.min(part.blocks * OperandPanel.STEPS, steps - part.firstStep))
                         .set(FmaTile.C, c)
                         .set(FmaTile.C_STRIDE, stride)
@@ -398,6 +517,7 @@ final class Gemm implements AutoCloseable {
     @Override
     public void close() {
         shared.close();
+        keptMemory.close();
         for (Scratch scratch : own) {
             scratch.close();
         }

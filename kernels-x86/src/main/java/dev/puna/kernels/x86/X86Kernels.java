@@ -167,6 +167,18 @@ final class X86Kernels implements Kernels {
     }
 
     @Override
+    public void keepWeights(Tensor w, ComputePrecision precision) {
+        if (w.data().isNative()) {
+            floats.keep(w, precision);
+        }
+    }
+
+    @Override
+    public void forgetWeights() {
+        floats.forget();
+    }
+
+    @Override
     public void matmulBackwardWeight(Tensor dw, Tensor dy, Tensor x, ComputePrecision precision) {
         TrainingArguments.matmul("matmulBackwardWeight", dy, x, dw);
         try (Borrowed borrowed = new Borrowed()) {

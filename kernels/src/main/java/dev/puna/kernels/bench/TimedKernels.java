@@ -133,6 +133,16 @@ public class TimedKernels implements Kernels {
     }
 
     @Override
+    public void keepWeights(Tensor w, ComputePrecision precision) {
+        kernels.keepWeights(w, precision);
+    }
+
+    @Override
+    public void forgetWeights() {
+        kernels.forgetWeights();
+    }
+
+    @Override
     public void matmulBackwardWeight(Tensor dw, Tensor dy, Tensor x, ComputePrecision precision) {
         product("matmul dw", dy, dw, () -> kernels.matmulBackwardWeight(dw, dy, x, precision));
     }
