@@ -211,8 +211,7 @@ public final class LlamaTraining implements AutoCloseable {
      * Bytes of activations and of everything that the backward pass works in, the head's copy in a tier's own order
      * included.
      */
-    public static long byteSize(
-            LlamaConfig config, KeptActivations keeping, int maxRows, ComputePrecision precision) {
+    public static long byteSize(LlamaConfig config, KeptActivations keeping, int maxRows, ComputePrecision precision) {
         long c = Slab.bytesFor(DType.F32, maxRows, config.width());
         long q = Slab.bytesFor(DType.F32, maxRows, config.queryWidth());
         long kv = Slab.bytesFor(DType.F32, maxRows, config.kvWidth());

@@ -223,8 +223,8 @@ final class Gemm implements AutoCloseable {
                 workers.inRanges(
                         lanes,
                         LANES,
-                        (arguments, begin, end) -> some(
-                                arguments, begin, end - begin, memory + begin / LANES * panelBytes, 0, depth));
+                        (arguments, begin, end) ->
+                                some(arguments, begin, end - begin, memory + begin / LANES * panelBytes, 0, depth));
             } else {
                 workers.inRanges(
                         depth,
@@ -347,15 +347,19 @@ final class Gemm implements AutoCloseable {
 
         /** All of B is shared; each thread packs and multiplies some rows of A after the others. */
         void byRows(long panels) {
-            boolean ready = kept != null;
-            long memory = ready ? kept.at(from) : shared.address(panels * panelBytes);
-            long bPanelBytes = ready ? kept.panelBytes : panelBytes;
-            if (!ready) {
+            long memory;
+            long bPanelBytes;
+            if (kept == null) {
+                memory = shared.address(panels * panelBytes);
+                bPanelBytes = panelBytes;
                 long first = 0;
                 for (Product product : products) {
                     packing(product.b, OperandPanel.Order.STEPS).all(product.n, memory + first * panelBytes);
                     first += panels(product.n);
                 }
+            } else {
+                memory = kept.at(from);
+                bPanelBytes = kept.panelBytes;
             }
             Packing rowsOfA = packing(a, unit.orderOfRows());
             long together = lanesTogether(2 * LANES);
