@@ -152,7 +152,7 @@ public final class LlamaTraining implements AutoCloseable {
         this.vocabularyUsed = vocabularyUsed;
         this.logitRows = logitRows(config, maxRows);
         this.angles = new RopeAngles(config);
-        this.slab = new Slab(byteSize(config, keeping, maxRows));
+        this.slab = new Slab(slabBytes(config, keeping, maxRows));
         int c = config.width();
         boolean linear = keeping != KeptActivations.LAYER_INPUTS;
         boolean all = keeping == KeptActivations.EVERYTHING;
@@ -212,6 +212,12 @@ public final class LlamaTraining implements AutoCloseable {
      * included.
      */
     public static long byteSize(LlamaConfig config, KeptActivations keeping, int maxRows, ComputePrecision precision) {
+        boolean headKept = precision == ComputePrecision.BF16 && maxRows > logitRows(config, maxRows);
+        return slabBytes(config, keeping, maxRows)
+                + (headKept ? Slab.bytesFor(DType.BF16, config.vocabularySize(), config.width()) : 0);
+    }
+
+    private static long slabBytes(LlamaConfig config, KeptActivations keeping, int maxRows) {
         long c = Slab.bytesFor(DType.F32, maxRows, config.width());
         long q = Slab.bytesFor(DType.F32, maxRows, config.queryWidth());
         long kv = Slab.bytesFor(DType.F32, maxRows, config.kvWidth());
@@ -226,9 +232,7 @@ public final class LlamaTraining implements AutoCloseable {
             case LAYER_INPUTS -> layers * c + linear + recomputable;
         };
         int rows = logitRows(config, maxRows);
-        boolean headKept = precision == ComputePrecision.BF16 && maxRows > rows;
         return kept
-                + (headKept ? Slab.bytesFor(DType.BF16, config.vocabularySize(), config.width()) : 0)
                 + 4 * c
                 + 2 * q
                 + 2 * kv
