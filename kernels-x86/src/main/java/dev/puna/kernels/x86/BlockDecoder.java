@@ -26,6 +26,7 @@ abstract class BlockDecoder {
     private final int scaledElements;
     private final int zeroPoint;
     private final boolean affine;
+    private final RowsAhead ahead;
 
     private BlockDecoder(DType dtype, SixteenRows layout, int scaledElements, int zeroPoint, boolean affine) {
         this.dtype = dtype;
@@ -33,6 +34,7 @@ abstract class BlockDecoder {
         this.scaledElements = scaledElements;
         this.zeroPoint = zeroPoint;
         this.affine = affine;
+        this.ahead = new RowsAhead(dtype);
     }
 
     /** The decoder of a quantized format; empty for plain types. */
@@ -80,6 +82,11 @@ abstract class BlockDecoder {
     /** Groups of 32 elements in a block. */
     int groups() {
         return dtype.blockSize() / 32;
+    }
+
+    /** How kernels over this format ask memory ahead. */
+    RowsAhead ahead() {
+        return ahead;
     }
 
     /** Once per kernel: constants into registers. */

@@ -19,11 +19,14 @@ final class Listings {
 
     private static SequencedMap<String, Supplier<Code>> kernels() {
         SequencedMap<String, Supplier<Code>> kernels = new LinkedHashMap<>();
-        kernels.put("quantize-rows-16", () -> QuantizedRows.code(16));
-        kernels.put("quantize-rows-32", () -> QuantizedRows.code(32));
+        for (int groupSize : new int[] {16, 32}) {
+            kernels.put("quantize-rows-" + groupSize, () -> QuantizedRows.code(groupSize, false));
+            kernels.put("quantize-few-rows-" + groupSize, () -> QuantizedRows.code(groupSize, true));
+        }
         for (DType dtype : DType.values()) {
             BlockDecoder.of(dtype).ifPresent(decoder -> {
                 kernels.put("vector-product-" + name(dtype), () -> QuantizedVectorProduct.code(decoder));
+                kernels.put("few-rows-" + name(dtype), () -> QuantizedFewRows.code(decoder));
                 kernels.put("panel-" + name(dtype), () -> Panel.code(decoder, false));
                 kernels.put("signed-panel-" + name(dtype), () -> Panel.code(decoder, true));
                 kernels.put(

@@ -68,6 +68,7 @@ final class Panel {
      */
     static Code code(BlockDecoder decoder, boolean signed) {
         SixteenRows layout = decoder.layout();
+        RowsAhead ahead = decoder.ahead();
         int groups = decoder.groups();
         int halves = 32 / decoder.scaledElements();
         int sideBytes = SixteenRows.ROWS * Float.BYTES;
@@ -79,6 +80,7 @@ final class Panel {
             a.vpbroadcastd(ZERO_POINT, a.constant(0x01010101 * decoder.zeroPoint()));
             a.mov(SixteenRows.FIRST, argument(W));
             a.lea(SixteenRows.EIGHTH, Memory.at(SixteenRows.FIRST, SixteenRows.STRIDE, 8));
+            ahead.beginRows(a);
             a.mov(WEIGHTS_OUT, argument(WEIGHTS));
             a.mov(SCALES_OUT, argument(SCALES));
             a.mov(MINIMA_OUT, argument(MINIMA));
@@ -87,6 +89,7 @@ final class Panel {
             decoder.beginBlock(a);
             for (int group = 0; group < groups; group++) {
                 a.comment("group " + group);
+                ahead.ask(a, group);
                 unpack(a, decoder, group);
                 Vec[] fours = layout.transpose(a);
                 for (int i = 0; i < fours.length; i++) {
@@ -108,6 +111,7 @@ final class Panel {
             int blockBytes = decoder.dtype().bytesPerBlock();
             a.add(SixteenRows.FIRST, blockBytes);
             a.add(SixteenRows.EIGHTH, blockBytes);
+            ahead.advance(a);
             a.add(WEIGHTS_OUT, (long) groups * GROUP_BYTES);
             a.add(SCALES_OUT, (long) groups * scaleBytes(decoder));
             a.add(MINIMA_OUT, (long) groups * scaleBytes(decoder));
@@ -116,7 +120,8 @@ final class Panel {
         });
     }
 
-    private static void unpack(Assembler a, BlockDecoder decoder, int group) {
+    /** The bytes of a group into registers 0 to 7, as {@link SixteenRows#transpose} takes them. */
+    static void unpack(Assembler a, BlockDecoder decoder, int group) {
         switch (decoder.layout()) {
             case HALVES -> {
                 for (int j = 0; j < 8; j++) {

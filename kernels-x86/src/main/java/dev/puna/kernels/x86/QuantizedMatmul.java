@@ -12,17 +12,17 @@ import java.util.Objects;
 
 /**
  * {@code y = x · wᵀ} for every quantized format: activations become 8-bit integers once per row, then one row streams
- * the file's layout ({@link QuantizedVectorProduct}), and several rows share weights that are unpacked once
- * ({@link Panel}, {@link PanelTile}). Both give the same bits.
+ * the file's layout ({@link QuantizedVectorProduct}), a few rows stream it too and unpack in registers
+ * ({@link QuantizedFewRows}), and many rows share weights that are unpacked once ({@link Panel}, {@link PanelTile},
+ * {@link AmxTile}). All give the same bits.
  */
 final class QuantizedMatmul {
-    /** From this many rows on, unpacking pays. */
-    private static final int ROWS_FOR_PANELS = 4;
-
-    /** Weights that a few rows read one after the other while they are in the cache. */
-    private static final int SHARED_BYTES = 128 << 10;
+    /** Up to this many rows stream the weights; for more, unpacked weights are kept in the cache. */
+    static final int FEW_ROWS = 16;
 
     private record VectorProductKey(BlockDecoder decoder) {}
+
+    private record FewRowsKey(BlockDecoder decoder) {}
 
     private record PanelKey(BlockDecoder decoder, boolean signed) {}
 
@@ -30,7 +30,7 @@ final class QuantizedMatmul {
 
     private record AmxKey(int tokens, int scaledElements, boolean affine) {}
 
-    private record RowsKey(int groupSize) {}
+    private record RowsKey(int groupSize, boolean records) {}
 
     /** Activations in {@link QuantizedRows}' layout for one kind of weights. */
     private record Activations(long address, long in, int groupSize, int zeroPoint) {
@@ -40,6 +40,10 @@ final class QuantizedMatmul {
 
         long q(long row) {
             return address + row * stride();
+        }
+
+        long record(long row) {
+            return address + row * QuantizedRows.RECORD_BYTES;
         }
 
         boolean serves(BlockDecoder decoder) {
@@ -107,21 +111,34 @@ final class QuantizedMatmul {
         long in = x.columns();
         int groupSize = decoder.scaledElements();
         long stride = QuantizedRows.stride(in, groupSize);
-        Activations out = new Activations(activations.address(stride * x.rows()), in, groupSize, decoder.zeroPoint());
-        MemorySegment code = codes.get(new RowsKey(groupSize), () -> QuantizedRows.code(groupSize));
+        boolean records = records(x.rows());
+        long bytes = records ? x.rows() * recordStep(in) : x.rows() * stride;
+        Activations out = new Activations(activations.address(bytes), in, groupSize, decoder.zeroPoint());
+        MemorySegment code = codes.get(new RowsKey(groupSize, records), () -> QuantizedRows.code(groupSize, records));
         inRanges(
                 x.rows(),
                 in < 1 << 15 ? 4 : 1,
                 (member, from, to) -> arguments[member]
                         .set(QuantizedRows.X, x.data().address() + from * x.rowBytes())
                         .set(QuantizedRows.X_STRIDE, x.rowBytes())
-                        .set(QuantizedRows.OUT, out.q(from))
-                        .set(QuantizedRows.OUT_STRIDE, stride)
+                        .set(QuantizedRows.OUT, records ? out.record(from) : out.q(from))
+                        .set(QuantizedRows.OUT_STRIDE, records ? QuantizedRows.RECORD_BYTES : stride)
                         .set(QuantizedRows.IN, in)
                         .set(QuantizedRows.ROWS, to - from)
                         .set(QuantizedRows.ZERO_POINT, out.zeroPoint)
+                        .set(QuantizedRows.RECORD_STEP, x.rows() * QuantizedRows.RECORD_BYTES)
                         .call(code));
         return out;
+    }
+
+    /** Whether so many rows of activations lie in records. */
+    private static boolean records(long rows) {
+        return 1 < rows && rows <= FEW_ROWS;
+    }
+
+    /** Bytes of a row's records. */
+    private static long recordStep(long in) {
+        return in / QuantizedRows.BLOCK * QuantizedRows.RECORD_BYTES;
     }
 
     private interface RangeOfMember {
@@ -150,11 +167,13 @@ final class QuantizedMatmul {
         if (rows == 0) {
             return;
         }
-        MemorySegment[] vectorCodes = new MemorySegment[ws.size()];
+        MemorySegment[] streamed = new MemorySegment[ws.size()];
         for (int i = 0; i < ws.size(); i++) {
             BlockDecoder decoder = decoder(ws.get(i));
-            if (rows < ROWS_FOR_PANELS || ws.get(i).rows() < SixteenRows.ROWS) {
-                vectorCodes[i] = codes.get(new VectorProductKey(decoder), () -> QuantizedVectorProduct.code(decoder));
+            if (records(rows)) {
+                streamed[i] = codes.get(new FewRowsKey(decoder), () -> QuantizedFewRows.code(decoder));
+            } else if (rows == 1 || ws.get(i).rows() < SixteenRows.ROWS) {
+                streamed[i] = codes.get(new VectorProductKey(decoder), () -> QuantizedVectorProduct.code(decoder));
             } else {
                 prepareTiles(decoder, rows);
             }
@@ -162,50 +181,74 @@ final class QuantizedMatmul {
         threads.run((member, size) -> {
             for (int i = 0; i < ws.size(); i++) {
                 Tensor w = ws.get(i);
+                Tensor y = ys.get(i);
                 if (w.rows() < SixteenRows.ROWS) {
                     if (member == size - 1) {
-                        narrow(member, ys.get(i), x, rows, w, vectorCodes[i]);
+                        narrow(member, y, x, rows, w, streamed[i]);
                     }
-                } else if (rows < ROWS_FOR_PANELS) {
-                    rowByRow(member, size, ys.get(i), x, rows, w, vectorCodes[i]);
+                } else if (rows <= FEW_ROWS) {
+                    stream(member, size, y, x, rows, w, streamed[i]);
                 } else {
-                    inPanels(member, size, ys.get(i), x, rows, w);
+                    inPanels(member, size, y, x, rows, w);
                 }
             }
         });
     }
 
-    /** Every sixteen rows of w, in chunks that stay in the cache while each row of x passes. */
-    private void rowByRow(int member, int size, Tensor y, Activations x, int rows, Tensor w, MemorySegment code) {
+    /** Every sixteen rows of w. */
+    private void stream(int member, int size, Tensor y, Activations x, int rows, Tensor w, MemorySegment code) {
         long out = w.rows();
         long sixteens = out / SixteenRows.ROWS;
         long from = sixteens * member / size;
         long to = sixteens * (member + 1) / size;
-        long chunk = rows == 1 ? to - from : Math.max(1, SHARED_BYTES / (SixteenRows.ROWS * w.rowBytes()));
-        for (long start = from; start < to; start += chunk) {
-            long count = Math.min(chunk, to - start);
-            for (int row = 0; row < rows; row++) {
-                vector(member, y, x, row, w, start * SixteenRows.ROWS, count, code);
-            }
+        if (from < to) {
+            stream(member, y, x, rows, w, from * SixteenRows.ROWS, to - from, code);
         }
         if (out % SixteenRows.ROWS != 0 && member == size - 1) {
             // The last sixteen overlap those before them: the same values are written twice.
-            for (int row = 0; row < rows; row++) {
-                vector(member, y, x, row, w, out - SixteenRows.ROWS, 1, code);
-            }
+            stream(member, y, x, rows, w, out - SixteenRows.ROWS, 1, code);
         }
     }
 
-    private void vector(
-            int member, Tensor y, Activations x, int row, Tensor w, long firstOut, long sixteens, MemorySegment code) {
-        long yAddress = y.data().address() + row * y.rowBytes() + firstOut * Float.BYTES;
+    private void stream(
+            int member, Tensor y, Activations x, int rows, Tensor w, long firstOut, long sixteens, MemorySegment code) {
+        long yAddress = y.data().address() + firstOut * Float.BYTES;
         long wAddress = w.data().address() + firstOut * w.rowBytes();
-        vector(member, yAddress, x, row, wAddress, w, sixteens, code);
+        if (rows == 1) {
+            vector(member, yAddress, x, 0, wAddress, w, sixteens, code);
+        } else {
+            fewRows(member, yAddress, y.rowBytes(), x, rows, wAddress, w, sixteens, code);
+        }
+    }
+
+    private void fewRows(
+            int member,
+            long y,
+            long yStride,
+            Activations x,
+            int rows,
+            long wAddress,
+            Tensor w,
+            long sixteens,
+            MemorySegment code) {
+        decoder(w).ahead().set(arguments[member], w.rowBytes());
+        arguments[member]
+                .set(QuantizedFewRows.W, wAddress)
+                .set(QuantizedFewRows.W_STRIDE, w.rowBytes())
+                .set(QuantizedFewRows.SIXTEENS, sixteens)
+                .set(QuantizedFewRows.BLOCKS, x.in / w.dtype().blockSize())
+                .set(QuantizedFewRows.X, x.address)
+                .set(QuantizedFewRows.TOKENS, rows)
+                .set(QuantizedFewRows.SUMS, panels[member].address(QuantizedFewRows.sumBytes(rows)))
+                .set(QuantizedFewRows.Y, y)
+                .set(QuantizedFewRows.Y_STRIDE, yStride)
+                .call(code);
     }
 
     private void vector(
             int member, long y, Activations x, int row, long wAddress, Tensor w, long sixteens, MemorySegment code) {
         long q = x.q(row);
+        decoder(w).ahead().set(arguments[member], w.rowBytes());
         arguments[member]
                 .set(QuantizedVectorProduct.W, wAddress)
                 .set(QuantizedVectorProduct.W_STRIDE, w.rowBytes())
@@ -224,10 +267,17 @@ final class QuantizedMatmul {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment padded = arena.allocate(SixteenRows.ROWS * w.rowBytes(), 64);
             MemorySegment.copy(w.data(), 0, padded, 0, w.data().byteSize());
-            MemorySegment sums = arena.allocate(SixteenRows.ROWS * Float.BYTES, 64);
+            long sumBytes = SixteenRows.ROWS * Float.BYTES;
+            MemorySegment sums = arena.allocate(rows * sumBytes, 64);
+            if (records(rows)) {
+                fewRows(member, sums.address(), sumBytes, x, rows, padded.address(), w, 1, code);
+            } else {
+                for (int row = 0; row < rows; row++) {
+                    vector(member, sums.address() + row * sumBytes, x, row, padded.address(), w, 1, code);
+                }
+            }
             for (int row = 0; row < rows; row++) {
-                vector(member, sums.address(), x, row, padded.address(), w, 1, code);
-                MemorySegment.copy(sums, 0, y.data(), row * y.rowBytes(), y.rowBytes());
+                MemorySegment.copy(sums, row * sumBytes, y.data(), row * y.rowBytes(), y.rowBytes());
             }
         }
     }
@@ -298,6 +348,7 @@ final class QuantizedMatmul {
     private void unpack(int member, BlockDecoder decoder, long in, Tensor w, long first, int second, long panel) {
         long scales = panel + Panel.weightBytes(in);
         long minima = scales + Panel.scalesBytes(decoder, in);
+        decoder.ahead().set(arguments[member], w.rowBytes());
         for (int side = 0; side < 2; side++) {
             arguments[member]
                     .set(Panel.W, w.data().address() + (first + (long) side * second) * w.rowBytes())

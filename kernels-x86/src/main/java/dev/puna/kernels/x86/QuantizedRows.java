@@ -18,6 +18,7 @@ import static dev.puna.kernels.x86.Leaf.argument;
 
 import dev.puna.assembler.Assembler;
 import dev.puna.assembler.Code;
+import dev.puna.assembler.Gp64;
 import dev.puna.assembler.Label;
 import dev.puna.assembler.Mask;
 import dev.puna.assembler.Memory;
@@ -31,6 +32,9 @@ import dev.puna.assembler.Vec;
  * {@code d = max|x| / 127} with {@code x ≈ d·q}; per group of weights {@code −zeroPoint · Σq} as int32, the value that
  * an integer dot product starts from; per group {@code d · Σq} in fp32, which a minimum of the weights multiplies.
  * A group is 32 or 16 elements, as the weights have scales. NaN and infinity make their block's scale so.
+ *
+ * <p>A few rows lie in records instead: for each 32 elements, for each row, a cache line with the 32 {@code q}, the scale
+ * at {@link #RECORD_SCALE}, the start values at {@link #RECORD_STARTS} and the sums at {@link #RECORD_SUMS}.
  */
 final class QuantizedRows {
     /** Elements that share a scale. */
@@ -43,6 +47,13 @@ final class QuantizedRows {
     static final int IN = 4;
     static final int ROWS = 5;
     static final int ZERO_POINT = 6;
+    /** Records only: bytes from one block of a row to its next. */
+    static final int RECORD_STEP = 7;
+
+    static final int RECORD_BYTES = 64;
+    static final int RECORD_SCALE = 32;
+    static final int RECORD_STARTS = 36;
+    static final int RECORD_SUMS = 44;
 
     private QuantizedRows() {}
 
@@ -69,8 +80,10 @@ final class QuantizedRows {
      *   d = max|x| / 127;  q = round(x · 127 / max|x|)
      *   starts = −zeroPoint · Σq;  sums = d · Σq     (per group)
      * </pre>
+     *
+     * @param records whether rows become records
      */
-    static Code code(int groupSize) {
+    static Code code(int groupSize, boolean records) {
         return Leaf.of(a -> {
             Label rowLoop = a.label("row");
             Label blockLoop = a.label("block");
@@ -92,13 +105,19 @@ final class QuantizedRows {
             a.mov(R8, argument(IN));
             a.mov(R10, RSI); // x
             a.mov(R11, RDX); // q
-            a.lea(R12, Memory.at(RDX, R8, 1)); // scales
-            a.mov(RAX, R8);
-            a.shr(RAX, 3); // in / 32 · 4
-            a.lea(R13, Memory.at(R12, RAX, 1)); // starts
-            a.mov(RBX, R8);
-            a.shr(RBX, groupSize == 32 ? 3 : 2);
-            a.lea(R14, Memory.at(R13, RBX, 1)); // sums
+            if (records) {
+                a.lea(R12, Memory.at(RDX, RECORD_SCALE));
+                a.lea(R13, Memory.at(RDX, RECORD_STARTS));
+                a.lea(R14, Memory.at(RDX, RECORD_SUMS));
+            } else {
+                a.lea(R12, Memory.at(RDX, R8, 1)); // scales
+                a.mov(RAX, R8);
+                a.shr(RAX, 3); // in / 32 · 4
+                a.lea(R13, Memory.at(R12, RAX, 1)); // starts
+                a.mov(RBX, R8);
+                a.shr(RBX, groupSize == 32 ? 3 : 2);
+                a.lea(R14, Memory.at(R13, RBX, 1)); // sums
+            }
             a.shr(R8, 5); // blocks
             a.bind(blockLoop);
             a.vmovups(zmm(0), Memory.at(R10));
@@ -130,10 +149,16 @@ final class QuantizedRows {
                 group(a, 4, zeroPoint);
             }
             a.add(R10, 128);
-            a.add(R11, 32);
-            a.add(R12, 4);
-            a.add(R13, BLOCK / groupSize * 4L);
-            a.add(R14, BLOCK / groupSize * 4L);
+            if (records) {
+                for (Gp64 pointer : new Gp64[] {R11, R12, R13, R14}) {
+                    a.add(pointer, argument(RECORD_STEP));
+                }
+            } else {
+                a.add(R11, 32);
+                a.add(R12, 4);
+                a.add(R13, BLOCK / groupSize * 4L);
+                a.add(R14, BLOCK / groupSize * 4L);
+            }
             a.dec(R8);
             a.jne(blockLoop);
             a.add(RSI, argument(X_STRIDE));

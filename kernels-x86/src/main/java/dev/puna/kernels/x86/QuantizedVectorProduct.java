@@ -1,10 +1,7 @@
 package dev.puna.kernels.x86;
 
 import static dev.puna.assembler.Gp64.R11;
-import static dev.puna.assembler.Gp64.R12;
 import static dev.puna.assembler.Gp64.R13;
-import static dev.puna.assembler.Gp64.R14;
-import static dev.puna.assembler.Gp64.R15;
 import static dev.puna.assembler.Gp64.RAX;
 import static dev.puna.assembler.Gp64.RBP;
 import static dev.puna.assembler.Gp64.RBX;
@@ -31,7 +28,7 @@ import dev.puna.assembler.Vec;
  * </pre>
  *
  * The order of roundings per output is the one of {@link PanelTile}, so that a row gives the same bits alone and in a
- * batch. Each row is prefetched a few blocks ahead, and towards its end the beginning of the row sixteen further.
+ * batch. Memory is asked ahead by {@link RowsAhead}.
  */
 final class QuantizedVectorProduct {
     static final int W = 0;
@@ -51,13 +48,7 @@ final class QuantizedVectorProduct {
     private static final Gp64 ROW_SCALES = RAX;
     private static final Gp64 ROW_STARTS = RBX;
     private static final Gp64 ROW_SUMS = RBP;
-    /** Rows 0 and 8 at the block that is prefetched. */
-    private static final Gp64 AHEAD = R12;
-
-    private static final Gp64 AHEAD_EIGHTH = R15;
     private static final Gp64 BLOCK_COUNT = R13;
-    /** Blocks until the prefetched ones reach the end of their rows. */
-    private static final Gp64 AHEAD_COUNT = R14;
 
     private static final Vec X_LOW = zmm(14);
     private static final Vec X_HIGH = zmm(15);
@@ -65,16 +56,13 @@ final class QuantizedVectorProduct {
     private static final Vec SCALE = zmm(17);
     private static final Vec MINIMUM = zmm(18);
 
-    /** How far ahead each of the sixteen rows is prefetched: together they stay in the first cache. */
-    private static final int AHEAD_BYTES = 800;
-
     private QuantizedVectorProduct() {}
 
     static Code code(BlockDecoder decoder) {
         SixteenRows layout = decoder.layout();
         int groups = decoder.groups();
         int blockBytes = decoder.dtype().bytesPerBlock();
-        int ahead = (AHEAD_BYTES + blockBytes - 1) / blockBytes;
+        RowsAhead ahead = decoder.ahead();
         return Leaf.of(a -> {
             Label rows = a.label("rows");
             Label block = a.label("block");
@@ -82,18 +70,10 @@ final class QuantizedVectorProduct {
             layout.prepare(a);
             decoder.prepare(a);
             a.mov(SixteenRows.FIRST, argument(W));
-            a.mov(AHEAD, SixteenRows.FIRST);
-            a.lea(AHEAD_EIGHTH, Memory.at(AHEAD, SixteenRows.STRIDE, 8));
-            a.mov(AHEAD_COUNT, argument(BLOCKS));
-            Label start = a.label("start");
-            a.mov(BLOCK_COUNT, ahead);
-            a.bind(start);
-            prefetch(a, 0, 1, blockBytes);
-            advance(a, blockBytes);
-            a.dec(BLOCK_COUNT);
-            a.jne(start);
+            ahead.begin(a);
             a.bind(rows);
             a.lea(SixteenRows.EIGHTH, Memory.at(SixteenRows.FIRST, SixteenRows.STRIDE, 8));
+            ahead.beginRows(a);
             a.mov(ROW_Q, argument(Q));
             a.mov(ROW_SCALES, argument(SCALES));
             a.mov(ROW_STARTS, argument(STARTS));
@@ -105,13 +85,13 @@ final class QuantizedVectorProduct {
             decoder.beginBlock(a);
             for (int group = 0; group < groups; group++) {
                 a.comment("group " + group);
-                prefetch(a, group, groups, blockBytes);
+                ahead.ask(a, group);
                 integerDots(a, decoder, group);
                 accumulate(a, decoder, group);
             }
             a.add(SixteenRows.FIRST, blockBytes);
             a.add(SixteenRows.EIGHTH, blockBytes);
-            advance(a, blockBytes);
+            ahead.advance(a);
             int perGroup = 32 / decoder.scaledElements() * Integer.BYTES;
             a.add(ROW_Q, 32L * groups);
             a.add(ROW_SCALES, (long) Float.BYTES * groups);
@@ -130,29 +110,6 @@ final class QuantizedVectorProduct {
             a.mov(argument(SIXTEENS), ROW_Q);
             a.jne(rows);
         });
-    }
-
-    /** Moves the prefetched blocks one further; at the end of their rows to the next sixteen. */
-    private static void advance(Assembler a, int blockBytes) {
-        Label within = a.label("within");
-        a.add(AHEAD, blockBytes);
-        a.add(AHEAD_EIGHTH, blockBytes);
-        a.dec(AHEAD_COUNT);
-        a.jne(within);
-        a.lea(AHEAD, Memory.at(AHEAD_EIGHTH, SixteenRows.STRIDE_7, 1));
-        a.lea(AHEAD_EIGHTH, Memory.at(AHEAD, SixteenRows.STRIDE, 8));
-        a.mov(AHEAD_COUNT, argument(BLOCKS));
-        a.bind(within);
-    }
-
-    /** This group's share of the cache lines that a block of every row touches. */
-    private static void prefetch(Assembler a, int group, int groups, int blockBytes) {
-        int lines = (blockBytes + 63) / 64;
-        for (int line = lines * group / groups; line < lines * (group + 1) / groups; line++) {
-            for (int row = 0; row < SixteenRows.ROWS; row++) {
-                a.prefetcht0(SixteenRows.row(row, AHEAD, AHEAD_EIGHTH, 64 * line));
-            }
-        }
     }
 
     /** Leaves the sums of the 32-bit products, a row per lane, in register 0 (and 1 for the second half group). */

@@ -230,7 +230,7 @@ class GuardedKernelsTest {
         for (DType dtype : List.of(DType.Q8_0, DType.Q4_0, DType.Q4_1, DType.Q5_0, DType.Q5_1)) {
             for (int in = 32; in <= 160; in += 32) {
                 for (int out : new int[] {1, 15, 16, 17, 31, 32, 33, 47, 48, 65}) {
-                    for (int rows : new int[] {1, 3, 4, 7}) {
+                    for (int rows : new int[] {1, 3, 7, 17, 22}) {
                         product(dtype, side, rows, in, out);
                     }
                 }
@@ -239,7 +239,7 @@ class GuardedKernelsTest {
         for (DType dtype : List.of(DType.Q4_K, DType.Q5_K, DType.Q6_K)) {
             for (int in = 256; in <= 512; in += 256) {
                 for (int out : new int[] {1, 16, 17, 33}) {
-                    for (int rows : new int[] {1, 7}) {
+                    for (int rows : new int[] {1, 7, 19}) {
                         product(dtype, side, rows, in, out);
                     }
                 }
