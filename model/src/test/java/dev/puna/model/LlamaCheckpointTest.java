@@ -33,8 +33,7 @@ class LlamaCheckpointTest {
             Conversion.convert(
                     original,
                     sharded,
-                    new ConversionTarget.Meta(
-                            new ConversionTarget.Weights.Unchanged(), 2, EmbeddingSplit.VOCABULARY),
+                    new ConversionTarget.Meta(new ConversionTarget.Weights.Unchanged(), 2, EmbeddingSplit.VOCABULARY),
                     kernels,
                     ConversionListener.NONE);
             Counting source = new Counting(MetaCheckpoint.open(sharded));

@@ -246,8 +246,7 @@ class FaultTest {
     }
 
     private static byte[] post(String path, String body) {
-        return ("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + body.length() + "\r\n\r\n"
-                        + body)
+        return ("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + body.length() + "\r\n\r\n" + body)
                 .getBytes(StandardCharsets.UTF_8);
     }
 

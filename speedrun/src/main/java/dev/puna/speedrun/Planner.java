@@ -122,7 +122,8 @@ final class Planner {
             Shape shape, MachineSpeed speed, double before, double bytes, double seconds, long memory, int threads) {
         double rate = 1 / speed.secondsPerToken(shape);
         double bytesPerToken = bytesPerToken(shape.vocabularySize());
-        double after = afterTraining(Math.min(bytes / HELD_OUT_ONE_IN, measuredBytes(seconds)), rate, bytesPerToken);
+        double after =
+                afterTraining(Math.min(bytes / HELD_OUT_ONE_IN, (double) measuredBytes(seconds)), rate, bytesPerToken);
         // On a machine that is busy with other things planning alone may take long; then the run does, too.
         double training = Math.max(seconds - before - after, LEAST_TRAINING_SHARE * seconds);
         double tokens = rate * training;
@@ -156,7 +157,12 @@ final class Planner {
     private static long memoryBytes(Shape shape, int replicas) {
         return ParameterStore.byteSize(shape.config(), false)
                 + (replicas - 1) * GradientBuffer.byteSize(shape.config())
-                + replicas * LlamaTraining.byteSize(shape.config(), KeptActivations.EVERYTHING, shape.contextLength(), ComputePrecision.BF16);
+                + replicas
+                        * LlamaTraining.byteSize(
+                                shape.config(),
+                                KeptActivations.EVERYTHING,
+                                shape.contextLength(),
+                                ComputePrecision.BF16);
     }
 
     /** Of the sources of the JDK: 3.02, 3.42, 3.74 bytes at 2,048, 4,096, 8,192 pieces; a line in the logarithm. */

@@ -169,7 +169,8 @@ public final class Conversion {
         }
         try (Arena arena = Arena.ofShared()) {
             MemorySegment bytes = tensors.tensor(embedding, arena).data();
-            return config.withTiedHead(bytes.mismatch(tensors.tensor(head, arena).data()) < 0);
+            return config.withTiedHead(
+                    bytes.mismatch(tensors.tensor(head, arena).data()) < 0);
         }
     }
 

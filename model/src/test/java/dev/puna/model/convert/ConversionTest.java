@@ -246,8 +246,8 @@ class ConversionTest {
         convert(GOLDEN.resolve("llama-1"), out, HuggingFace.usual());
         try (LlamaCheckpoint checkpoint = LlamaCheckpoint.open(GOLDEN.resolve("llama-3"))) {
             for (ConversionTarget target : List.of(HuggingFace.usual(), Meta.usual())) {
-                assertThatThrownBy(() ->
-                                Conversion.convert(checkpoint, out, target, kernels, (tensor, bytesDone, bytesTotal) -> {
+                assertThatThrownBy(() -> Conversion.convert(
+                                checkpoint, out, target, kernels, (tensor, bytesDone, bytesTotal) -> {
                                     if (bytesDone == bytesTotal) {
                                         throw new IllegalStateException("stop at the last tensor");
                                     }
