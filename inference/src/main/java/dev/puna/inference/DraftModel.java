@@ -190,8 +190,9 @@ final class DraftModel implements AutoCloseable {
             }
         }
         if (total > activations.maxRows()) {
+            Activations larger = new Activations(checkpoint.config(), Math.min(stepRows, Math.max(total, 64)));
             activations.close();
-            activations = new Activations(checkpoint.config(), Math.min(stepRows, Math.max(total, 64)));
+            activations = larger;
         }
         Tensor hidden = model.forward(new TokenBatch(ids, rows, wanted), activations); // (ready, C)
         if (ready.isEmpty()) {

@@ -23,6 +23,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -97,6 +98,7 @@ public final class Engine implements AutoCloseable {
     private boolean draining; // guarded by lock
     private boolean cancelAll; // guarded by lock
     private boolean closing; // guarded by lock
+    private boolean freed; // guarded by lock
     private boolean busy; // guarded by lock
     private double requestSeconds = 1; // guarded by lock: a moving average
 
@@ -106,6 +108,9 @@ public final class Engine implements AutoCloseable {
     private final List<ActiveSequence> running = new ArrayList<>();
     /** Those that lost their pages, by arrival. */
     private final List<ActiveSequence> preempted = new ArrayList<>();
+
+    /** Taken off the queue, and not answered yet: whatever happens, each of them hears of it. */
+    private final Set<ActiveRequest> unanswered = new LinkedHashSet<>();
 
     /** Where the pages of each adapter's sequences begin: they share none with those of others. */
     private final Map<LoraAdapter, Long> roots = new HashMap<>();
@@ -143,7 +148,9 @@ public final class Engine implements AutoCloseable {
         this.kernels = kernels;
         this.options = options;
         LlamaConfig config = checkpoint.config();
-        this.stepRows = Math.max(options.model().chunk(), options.maxSequences());
+        boolean guesses = options.lookupTokens() > 0 || draftCheckpoint.isPresent();
+        this.stepRows = Math.max(
+                options.model().chunk(), Math.max(options.maxSequences(), guesses ? GUESSING_ROWS : 0));
         DType kv = options.model().kv().dtypeFor(checkpoint);
         if (config.headSize() % kv.blockSize() != 0) {
             throw new ConfigurationException(
@@ -509,46 +516,84 @@ public final class Engine implements AutoCloseable {
 
     /** What the engine's thread does until it is closed. */
     private void run() {
-        while (true) {
-            boolean stop;
-            boolean all;
-            List<ActiveRequest> dropped;
-            lock.lock();
-            try {
-                while (!closing && !wakened && running.isEmpty() && preempted.isEmpty() && waiting.size() == 0) {
-                    busy = false;
-                    quiet.signalAll();
-                    work.awaitUninterruptibly();
+        try {
+            boolean open = true;
+            while (open) {
+                try {
+                    open = turn();
+                } catch (RuntimeException | Error e) {
+                    failAll(e);
                 }
-                busy = true;
-                wakened = false;
-                stop = closing;
-                all = closing || cancelAll;
-                cancelAll = false;
-                dropped = waiting.take(all);
-            } finally {
-                lock.unlock();
             }
-            for (ActiveRequest request : dropped) {
+        } finally {
+            leave();
+        }
+    }
+
+    /** Waits for work and does some: at most one step. False when the engine is closed. */
+    private boolean turn() {
+        boolean stop;
+        boolean all;
+        List<ActiveRequest> dropped;
+        lock.lock();
+        try {
+            while (!closing && !wakened && running.isEmpty() && preempted.isEmpty() && waiting.size() == 0) {
+                busy = false;
+                quiet.signalAll();
+                work.awaitUninterruptibly();
+            }
+            busy = true;
+            wakened = false;
+            stop = closing;
+            all = closing || cancelAll;
+            cancelAll = false;
+            dropped = waiting.take(all);
+        } finally {
+            lock.unlock();
+        }
+        unanswered.addAll(dropped);
+        for (ActiveRequest request : dropped) {
+            if (created(request)) {
                 end(request);
             }
-            dropCancelled(all);
-            closeRetired();
-            if (stop) {
-                counters = count(0, 0);
-                return;
-            }
-            try {
-                long begin = System.nanoTime();
-                admit();
-                step();
-                busyNanos += System.nanoTime() - begin;
-            } catch (RuntimeException e) {
-                failAll(e);
-            } catch (OutOfMemoryError e) {
-                failAll(new IllegalStateException("no memory for keys and values: use a smaller kvBytes", e));
-            }
         }
+        dropCancelled(all);
+        closeRetired();
+        if (stop) {
+            counters = count(0, 0);
+            return false;
+        }
+        long begin = System.nanoTime();
+        admit();
+        step();
+        busyNanos += System.nanoTime() - begin;
+        return true;
+    }
+
+    /** The thread ends, closed or not: nobody comes in any more, and nobody waits for it. */
+    private void leave() {
+        lock.lock();
+        try {
+            closing = true;
+            busy = false;
+            unanswered.addAll(waiting.take(true));
+            quiet.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        for (ActiveRequest request : unanswered) {
+            request.generation.fail(new IllegalStateException("this engine has stopped"));
+        }
+    }
+
+    /** What a request that fails is told. */
+    private static RuntimeException reason(Throwable thrown) {
+        return switch (thrown) {
+            case RuntimeException e -> e;
+            case OutOfMemoryError e ->
+                new IllegalStateException("memory ran out: use a smaller kvBytes, or fewer slots at once", e);
+            default -> new IllegalStateException("the computation met " + thrown, thrown);
+        };
     }
 
     /** Frees adapters that were unloaded and that nobody uses any more. */
@@ -575,11 +620,9 @@ public final class Engine implements AutoCloseable {
         }
     }
 
-    private void failAll(RuntimeException cause) {
-        Set<ActiveRequest> requests = new HashSet<>();
-        running.forEach(sequence -> requests.add(sequence.request));
-        preempted.forEach(sequence -> requests.add(sequence.request));
-        requests.forEach(request -> fail(request, cause));
+    private void failAll(Throwable cause) {
+        RuntimeException reason = reason(cause);
+        List.copyOf(unanswered).forEach(request -> fail(request, reason));
     }
 
     private void dropCancelled(boolean all) {
@@ -599,15 +642,17 @@ public final class Engine implements AutoCloseable {
 
     /** Ends a request as far as it came. */
     private void end(ActiveRequest request) {
-        if (request.sequences.isEmpty()) {
-            createSequences(request);
-        }
         request.sequences.forEach(ActiveSequence::cancel);
         free(request);
         cancelled++;
         request.sequences.forEach(ActiveSequence::announce);
         counters = count(running.size(), 0);
-        request.generation.complete(request.result(System.nanoTime()));
+        complete(request, System.nanoTime());
+    }
+
+    private void complete(ActiveRequest request, long now) {
+        request.generation.complete(request.result(now));
+        unanswered.remove(request);
     }
 
     private void fail(ActiveRequest request, RuntimeException cause) {
@@ -615,6 +660,7 @@ public final class Engine implements AutoCloseable {
         failed++;
         counters = count(running.size(), 0);
         request.generation.fail(cause);
+        unanswered.remove(request);
     }
 
     private void free(ActiveRequest request) {
@@ -625,6 +671,17 @@ public final class Engine implements AutoCloseable {
         }
         running.removeAll(request.sequences);
         preempted.removeAll(request.sequences);
+    }
+
+    /** Whether a request has its sequences now; if they cannot be made, it has failed. */
+    private boolean created(ActiveRequest request) {
+        try {
+            createSequences(request);
+            return true;
+        } catch (RuntimeException | Error e) {
+            fail(request, reason(e));
+            return false;
+        }
     }
 
     private void createSequences(ActiveRequest request) {
@@ -649,7 +706,8 @@ public final class Engine implements AutoCloseable {
 
     /** Lets in who waits, as long as there is room: first those that were preempted. */
     private void admit() {
-        while (!preempted.isEmpty() && fits(preempted.getFirst().length + 1, 1)) {
+        while (!preempted.isEmpty()
+                && fits(preempted.getFirst().length + 1, places(preempted.getFirst()))) {
             insert(preempted.removeFirst());
         }
         if (!preempted.isEmpty()) {
@@ -664,25 +722,27 @@ public final class Engine implements AutoCloseable {
                     return;
                 }
                 waiting.takeFirst();
+                unanswered.add(request);
             } finally {
                 lock.unlock();
             }
             request.startedNanos = System.nanoTime();
             observer.begun(request.startedNanos - request.submittedNanos);
-            try {
-                createSequences(request);
-            } catch (RuntimeException e) {
-                fail(request, e);
-                continue;
+            if (created(request)) {
+                insert(request.sequences.getFirst());
             }
-            insert(request.sequences.getFirst());
         }
     }
 
     private boolean fits(int positions, int sequences) {
         return running.isEmpty()
-                || (running.size() + sequences <= options.maxSequences()
+                || (running.stream().mapToInt(Engine::places).sum() + sequences <= options.maxSequences()
                         && Math.ceilDiv(positions, pool.pageLength()) <= pool.available());
+    }
+
+    /** How many are computed where this one is: the first of several choices stands for all until it has forked. */
+    private static int places(ActiveSequence sequence) {
+        return sequence.request.forked ? 1 : sequence.request.what.choices();
     }
 
     private void insert(ActiveSequence sequence) {
@@ -873,9 +933,10 @@ public final class Engine implements AutoCloseable {
             for (int i = generating; i < wantedCount; i++) {
                 pool(batch.get(owners[i]), positions[i], hidden.row(i));
             }
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
+            RuntimeException reason = reason(e);
             for (ActiveSequence sequence : batch) {
-                sequence.failure = e;
+                sequence.failure = reason;
             }
         }
         steps++;
@@ -889,8 +950,10 @@ public final class Engine implements AutoCloseable {
 
     private Activations activations(int rows) {
         if (rows > activations.maxRows()) {
+            Activations larger =
+                    new Activations(config(), Math.min(stepRows, Math.max(rows, 2 * activations.maxRows())));
             activations.close();
-            activations = new Activations(config(), Math.min(stepRows, Math.max(rows, 2 * activations.maxRows())));
+            activations = larger;
         }
         return activations;
     }
@@ -914,8 +977,8 @@ public final class Engine implements AutoCloseable {
                                 some.row(i - first).data(), Tensor.F32_LE, 0, workspace.raw, 0, workspace.raw.length);
                         try {
                             accept(sequence, positions[i], lasts[owners[i]], workspace);
-                        } catch (RuntimeException e) {
-                            sequence.failure = e;
+                        } catch (RuntimeException | Error e) {
+                            sequence.failure = reason(e);
                         }
                     }
                 }
@@ -1026,7 +1089,7 @@ public final class Engine implements AutoCloseable {
         }
         for (ActiveRequest request : complete) {
             noteDuration((now - request.startedNanos) * 1e-9);
-            request.generation.complete(request.result(now));
+            complete(request, now);
         }
     }
 
@@ -1133,7 +1196,8 @@ public final class Engine implements AutoCloseable {
         boolean first;
         lock.lock();
         try {
-            first = !closing;
+            first = !freed;
+            freed = true;
             closing = true;
             work.signal();
             quiet.signalAll();
@@ -1148,12 +1212,23 @@ public final class Engine implements AutoCloseable {
             if (draft != null) {
                 draft.close();
             }
-            adapters.values().forEach(LoraAdapter::close);
-            retired.forEach(LoraAdapter::close);
+            closeAdapters();
             model.close();
             kernels.close();
             threads.close();
             checkpoint.close();
+        }
+    }
+
+    private void closeAdapters() {
+        lock.lock();
+        try {
+            adapters.values().forEach(LoraAdapter::close);
+            retired.forEach(LoraAdapter::close);
+            adapters.clear();
+            retired.clear();
+        } finally {
+            lock.unlock();
         }
     }
 

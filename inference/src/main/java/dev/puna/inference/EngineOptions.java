@@ -8,7 +8,8 @@ import java.util.OptionalLong;
 /**
  * How an {@link Engine} serves many sequences.
  *
- * @param model kernels, threads, type of keys and values; its chunk bounds the rows of one step
+ * @param model kernels, threads, type of keys and values; its chunk bounds the rows of one step, where there are not
+ *     more streams than that, or guesses, which fill up to 16 rows
  * @param kvBytes memory for keys and values; empty for half of what the machine has available at the start, and no more
  *     than {@code maxSequences} full contexts need
  * @param pageLength positions in a page, a power of two: prefixes are shared in whole pages

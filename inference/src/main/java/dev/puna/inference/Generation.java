@@ -59,9 +59,13 @@ public final class Generation {
         }
     }
 
-    /** The result, when it is there. Cancelling this future does not cancel the generation. */
+    /**
+     * The result, when it is there. What depends on this future runs on a virtual thread of its own and may wait as long
+     * as it likes. Cancelling it does not cancel the generation.
+     */
     public CompletableFuture<EngineResult> result() {
-        return result.copy();
+        return result.whenCompleteAsync(
+                (value, failure) -> {}, action -> Thread.ofVirtual().name("puna-result").start(action));
     }
 
     /**

@@ -1,6 +1,5 @@
 package dev.puna.inference;
 
-import dev.puna.inference.GeneratedToken.Alternative;
 import dev.puna.kernels.Kernels;
 import dev.puna.model.Activations;
 import dev.puna.model.KvCache;
@@ -26,7 +25,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -249,8 +247,8 @@ public final class Llama implements AutoCloseable {
                                 result.timings().reusedTokens(),
                                 result.tokens().size()),
                         Duration.ofNanos(begun - submitted)));
-            } catch (RuntimeException e) {
-                generation.fail(e);
+            } catch (RuntimeException | Error e) {
+                generation.fail(e); // whoever waits shall hear of it, whatever it is
             } finally {
                 lock.unlock();
             }
@@ -292,7 +290,7 @@ public final class Llama implements AutoCloseable {
                     break;
                 }
                 MemorySegment.copy(logits.data(), Tensor.F32_LE, 0, raw, 0, raw.length);
-                GeneratedToken token = describe(sampler.next(raw), raw, options);
+                GeneratedToken token = ActiveSequence.describe(sampler.next(raw), raw, options);
                 tokens.add(token);
                 boolean end = options.stopIds().contains(token.id())
                         || (!options.ignoreEnd() && stream.endsGeneration(token.id()));
@@ -397,22 +395,11 @@ public final class Llama implements AutoCloseable {
     /** Activations for at least that many rows; they grow to what is needed and stay. */
     private Activations activations(int rows) {
         if (rows > activations.maxRows()) {
+            Activations larger = new Activations(config(), Math.min(chunk, Math.max(rows, 2 * activations.maxRows())));
             activations.close();
-            activations = new Activations(config(), Math.min(chunk, Math.max(rows, 2 * activations.maxRows())));
+            activations = larger;
         }
         return activations;
-    }
-
-    private GeneratedToken describe(int id, float[] raw, GenerationOptions options) {
-        if (!options.logProbabilities()) {
-            return new GeneratedToken(id, OptionalDouble.empty(), List.of());
-        }
-        double logSumExp = Sampler.logSumExp(raw);
-        List<Alternative> alternatives = new ArrayList<>();
-        for (int alternative : Sampler.largest(raw, options.topLogProbabilities())) {
-            alternatives.add(new Alternative(alternative, raw[alternative] - logSumExp));
-        }
-        return new GeneratedToken(id, OptionalDouble.of(raw[id] - logSumExp), alternatives);
     }
 
     /** Scores a text, begun as a prompt is. */

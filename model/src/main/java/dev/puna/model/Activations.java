@@ -58,8 +58,9 @@ public final class Activations implements AutoCloseable {
     /** Room for what adapters compute: (rows, rank) and (rows, out), until the next call. Made when first needed. */
     Tensor[] adapter(long rows, long rank, long out) {
         if (rank > adapterRank) {
+            Slab larger = new Slab(Slab.bytesFor(DType.F32, maxRows, rank) + Slab.bytesFor(DType.F32, maxRows, widest));
             adapterSlab.close();
-            adapterSlab = new Slab(Slab.bytesFor(DType.F32, maxRows, rank) + Slab.bytesFor(DType.F32, maxRows, widest));
+            adapterSlab = larger;
             adapterRank = rank;
         }
         long first = Slab.bytesFor(DType.F32, maxRows, adapterRank);
