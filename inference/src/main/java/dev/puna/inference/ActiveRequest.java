@@ -3,15 +3,13 @@ package dev.puna.inference;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /** A request that waits or is computed: its sequences, and what belongs to all of them. For the engine's thread. */
 final class ActiveRequest {
     final EngineRequest what;
     final Generation generation;
     final int vocabularySize;
-    /** How an embedding is made; null for a generation. */
-    final @Nullable Pooling pooling;
+    final Purpose purpose;
 
     final long submittedNanos = System.nanoTime();
     long startedNanos;
@@ -22,34 +20,36 @@ final class ActiveRequest {
     boolean forked;
     /** The prompt's tokens from the second on, as far as they are known. */
     final List<GeneratedToken> promptTokens = new ArrayList<>();
-    /** Sum of the states of the prompt's tokens, and how many were added. */
-    double[] state = {};
 
-    int states;
-    float[] embedding = {};
-
-    ActiveRequest(EngineRequest what, Generation generation, int vocabularySize, @Nullable Pooling pooling) {
+    ActiveRequest(EngineRequest what, Generation generation, int vocabularySize, Purpose purpose) {
         this.what = what;
         this.generation = generation;
         this.vocabularySize = vocabularySize;
-        this.pooling = pooling;
+        this.purpose = purpose;
     }
 
     /** Whether every row of the prompt is wanted, so that none can come from shared pages. */
     boolean wantsPrompt() {
-        return pooling == Pooling.MEAN || what.promptLogProbabilities();
+        return switch (purpose) {
+            case Purpose.Answer answer -> what.promptLogProbabilities();
+            case Purpose.Embedding embedding -> embedding.pooling == Pooling.MEAN;
+        };
     }
 
     /** Whether all of them have been seen. */
     boolean knowsPrompt() {
-        return pooling == Pooling.MEAN
-                ? states == what.prompt().length
-                : promptTokens.size() == what.prompt().length - 1;
+        return switch (purpose) {
+            case Purpose.Answer answer -> promptTokens.size() == what.prompt().length - 1;
+            case Purpose.Embedding embedding -> embedding.knows(what.prompt().length);
+        };
     }
 
     /** Whether logits are wanted of rows of the prompt, and tokens chosen. */
     boolean generates() {
-        return pooling == null;
+        return switch (purpose) {
+            case Purpose.Answer answer -> true;
+            case Purpose.Embedding embedding -> false;
+        };
     }
 
     EngineResult result(long now) {

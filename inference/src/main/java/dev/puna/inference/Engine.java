@@ -371,7 +371,8 @@ public final class Engine implements AutoCloseable {
      * @throws IllegalStateException if this engine is closed
      */
     public Submission submit(EngineRequest request) {
-        ActiveRequest active = new ActiveRequest(request, new Generation(this::wake), config().vocabularySize(), null);
+        ActiveRequest active = new ActiveRequest(
+                request, new Generation(this::wake), config().vocabularySize(), new Purpose.Answer());
         return enqueue(active)
                 ? new Submission.Accepted(active.generation)
                 : new Submission.QueueFull(options.queueLimit(), retryAfter());
@@ -413,16 +414,17 @@ public final class Engine implements AutoCloseable {
     public float[] embed(int[] ids, Pooling pooling, boolean normalise, Optional<LoraAdapter> adapter) {
         EngineRequest plain = EngineRequest.of(ids, GenerationOptions.DEFAULT.withMaxTokens(0));
         EngineRequest request = adapter.map(plain::withAdapter).orElse(plain);
+        Purpose.Embedding wanted = new Purpose.Embedding(pooling);
         ActiveRequest active =
-                new ActiveRequest(request, new Generation(this::wake), config().vocabularySize(), pooling);
+                new ActiveRequest(request, new Generation(this::wake), config().vocabularySize(), wanted);
         if (!enqueue(active)) {
             throw refusal(options.queueLimit(), retryAfter());
         }
         active.generation.await();
-        if (active.embedding.length == 0) {
+        float[] embedding = wanted.value();
+        if (embedding.length == 0) {
             throw new java.util.concurrent.CancellationException("the engine was closed");
         }
-        float[] embedding = active.embedding.clone();
         if (normalise) {
             double squares = 0;
             for (float value : embedding) {
@@ -931,7 +933,7 @@ public final class Engine implements AutoCloseable {
             modelNanos += System.nanoTime() - begin;
             choose(batch, hidden, owners, positions, lasts, generating);
             for (int i = generating; i < wantedCount; i++) {
-                pool(batch.get(owners[i]), positions[i], hidden.row(i));
+                take(batch.get(owners[i]), positions[i], hidden.row(i));
             }
         } catch (RuntimeException | Error e) {
             RuntimeException reason = reason(e);
@@ -1000,24 +1002,16 @@ public final class Engine implements AutoCloseable {
         }
     }
 
-    private static void pool(ActiveSequence sequence, int position, Tensor state) {
-        ActiveRequest request = sequence.request;
-        int width = (int) state.columns();
-        if (request.state.length == 0) {
-            request.state = new double[width];
-        }
-        if (request.pooling == Pooling.LAST || position == request.states) {
-            for (int i = 0; i < width; i++) {
-                request.state[i] += state.getFloat(i);
+    private static void take(ActiveSequence sequence, int position, Tensor state) {
+        switch (sequence.request.purpose) {
+            case Purpose.Answer answer -> throw new IllegalStateException("an answer wants no states");
+            case Purpose.Embedding embedding -> {
+                embedding.add(position, state);
+                if (position == sequence.length - 1) {
+                    embedding.finish();
+                    sequence.finish = FinishReason.STOP;
+                }
             }
-            request.states++;
-        }
-        if (position == sequence.length - 1) {
-            request.embedding = new float[width];
-            for (int i = 0; i < width; i++) {
-                request.embedding[i] = (float) (request.state[i] / request.states);
-            }
-            sequence.finish = FinishReason.STOP;
         }
     }
 

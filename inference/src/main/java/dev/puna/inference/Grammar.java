@@ -3,6 +3,7 @@ package dev.puna.inference;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tokenizer.Tokenizer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -184,6 +185,7 @@ public final class Grammar implements TokenConstraint {
         final TreeSet<Integer> numbers = new TreeSet<>();
         final Map<Integer, Node> stacks = new LinkedHashMap<>();
         final TreeSet<Integer> visited = new TreeSet<>();
+        final ArrayDeque<Node> due = new ArrayDeque<>();
         boolean accepting;
     }
 
@@ -201,31 +203,41 @@ public final class Grammar implements TokenConstraint {
         return place(closure);
     }
 
-    /** Follows references and ends until a byte is due. */
-    private void expand(int position, @Nullable Node below, Closure closure) {
-        int symbol = rules.symbols()[position];
-        if (symbol == Rules.END) {
-            if (below == null) {
-                closure.accepting = true;
-            } else {
-                expand(below.position, below.below, closure);
+    /**
+     * Follows references and ends until a byte is due. What is to be followed waits in a list: an answer may nest deeper
+     * than a thread's stack.
+     */
+    private void expand(int from, @Nullable Node under, Closure closure) {
+        int[] symbols = rules.symbols();
+        ArrayDeque<Node> due = closure.due;
+        due.push(new Node(from, under, 0));
+        while (!due.isEmpty()) {
+            Node next = due.pop();
+            int position = next.position;
+            Node below = next.below;
+            while (symbols[position] == Rules.END && below != null) {
+                position = below.position;
+                below = below.below;
             }
-            return;
-        }
-        Node here = node(position, below);
-        if (!closure.visited.add(here.number)) {
-            return;
-        }
-        if (rules.isClass(symbol)) {
-            closure.numbers.add(here.number);
-            closure.stacks.put(here.number, here);
-            return;
-        }
-        // The last reference of an alternative leaves nothing to come back to.
-        boolean last = rules.symbols()[position + 1] == Rules.END;
-        Node after = last ? below : node(position + 1, below);
-        for (int alternative : rules.alternatives()[symbol >> 1]) {
-            expand(alternative, after, closure);
+            int symbol = symbols[position];
+            if (symbol == Rules.END) {
+                closure.accepting = true;
+                continue;
+            }
+            Node here = node(position, below);
+            if (!closure.visited.add(here.number)) {
+                continue;
+            }
+            if (rules.isClass(symbol)) {
+                closure.numbers.add(here.number);
+                closure.stacks.put(here.number, here);
+                continue;
+            }
+            // The last reference of an alternative leaves nothing to come back to.
+            Node after = symbols[position + 1] == Rules.END ? below : node(position + 1, below);
+            for (int alternative : rules.alternatives()[symbol >> 1]) {
+                due.push(new Node(alternative, after, 0));
+            }
         }
     }
 
@@ -298,10 +310,16 @@ public final class Grammar implements TokenConstraint {
         }
         long[] mask = new long[wordCount];
         walk(place, mask);
-        if (place.accepting || Arrays.stream(mask).allMatch(word -> word == 0)) {
+        if (place.accepting) {
             for (int i = 0; i < wordCount; i++) {
                 mask[i] |= ends[i];
             }
+        }
+        if (Arrays.stream(mask).allMatch(word -> word == 0)) {
+            throw new IllegalStateException(
+                    place.accepting
+                            ? "the answer is complete, and the vocabulary has no token to end it with"
+                            : "the grammar has come to a dead end: no token of the vocabulary continues this answer");
         }
         place.mask = mask;
         masks++;
@@ -344,8 +362,8 @@ public final class Grammar implements TokenConstraint {
 
         @Override
         public void accept(int id) {
-            if (id >= tokenizer.vocabularySize()) {
-                return;
+            if (id >= tokenizer.vocabularySize() || (ends[id / 64] >>> id & 1) != 0) {
+                return; // no text
             }
             synchronized (Grammar.this) {
                 for (byte b : tokenizer.bytes(id)) {

@@ -12,13 +12,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A JSON schema as a grammar (GBNF): every answer that it allows is JSON that the schema accepts. Members come in the
- * order of {@code properties}; others are not written. There is at most one space after a colon or a comma.
+ * order of {@code properties}; others are not written. There is at most one space after a colon or a comma. Characters
+ * beyond the first plane are written as themselves, not as two escapes, so that each counts once.
  *
  * <p>Understood: {@code type} (also several), {@code properties}, {@code required}, {@code additionalProperties} (as a
  * schema only where there are no properties), {@code items}, {@code minItems}, {@code maxItems}, {@code minLength},
- * {@code maxLength}, {@code enum}, {@code const}, {@code anyOf}, {@code oneOf}, {@code allOf} of one, {@code $ref} into
- * {@code $defs} or {@code definitions}. What else restricts values is refused, never ignored; {@code title},
- * {@code description}, {@code default}, {@code examples} and {@code format} say nothing here.
+ * {@code maxLength}, {@code enum}, {@code const}, {@code anyOf}, {@code oneOf} of schemas that exclude each other,
+ * {@code allOf} of one, {@code $ref} into {@code $defs} or {@code definitions}. What else restricts values is refused, never ignored; {@code title},
+ * {@code description}, {@code default}, {@code examples}, {@code format} and {@code discriminator} say nothing here.
  */
 public final class JsonSchema {
     private static final Set<String> SILENT = Set.of(
@@ -27,6 +28,7 @@ public final class JsonSchema {
             "default",
             "examples",
             "format",
+            "discriminator",
             "$schema",
             "$id",
             "$comment",
@@ -40,7 +42,7 @@ public final class JsonSchema {
     private static final String COMMON = """
             sp ::= " "?
             hex ::= [0-9a-fA-F]
-            char ::= [^"\\\\\\x00-\\x1F] | "\\\\" (["\\\\/bfnrt] | "u" hex hex hex hex)
+            char ::= [^"\\\\\\x00-\\x1F] | "\\\\" (["\\\\/bfnrt] | "u" ([0-9a-cA-CefEF] hex | [dD] [0-7]) hex hex)
             string ::= "\\"" char* "\\""
             integer ::= "-"? ("0" | [1-9] [0-9]{0,17})
             number ::= integer ("." [0-9]{1,17})? ([eE] [-+]? [0-9]{1,3})?
@@ -96,21 +98,15 @@ public final class JsonSchema {
             only(schema, where, Set.of("$ref"));
             return reference(reference, where);
         }
-        if (schema.containsKey("const")) {
-            only(schema, where, Set.of("const", "type"));
-            return literal(json(schema.get("const"), where));
-        }
-        if (schema.get("enum") instanceof List<?> values) {
-            only(schema, where, Set.of("enum", "type"));
-            List<String> literals = new ArrayList<>();
-            for (Object each : values) {
-                literals.add(literal(json(each, where)));
-            }
-            return choice(literals, where);
+        if (schema.containsKey("const") || schema.get("enum") instanceof List<?>) {
+            return values(schema, where);
         }
         for (String key : List.of("anyOf", "oneOf", "allOf")) {
             if (schema.get(key) instanceof List<?> parts) {
                 only(schema, where, Set.of(key));
+                if (key.equals("oneOf")) {
+                    requireExclusive(parts, where);
+                }
                 if (key.equals("allOf") && parts.size() != 1) {
                     throw new ConfigurationException(
                             where + ".allOf", parts.size() + " schemas", "only one is understood");
@@ -138,6 +134,34 @@ public final class JsonSchema {
             return "value";
         }
         return typed(schema, String.valueOf(type), where, false);
+    }
+
+    /** What {@code const} or {@code enum} names, as far as it is of the {@code type} that may stand beside it. */
+    private static String values(Map<?, ?> schema, String where) {
+        only(schema, where, Set.of(schema.containsKey("const") ? "const" : "enum", "type"));
+        List<String> literals = new ArrayList<>();
+        for (Object each : SchemaExclusion.values(schema)) {
+            literals.add(literal(json(each, where)));
+        }
+        if (literals.isEmpty() && schema.containsKey("type")) {
+            throw new ConfigurationException(where + ".type", schema.get("type"), "no value is of this type");
+        }
+        return choice(literals, where);
+    }
+
+    private void requireExclusive(List<?> parts, String where) {
+        SchemaExclusion exclusion = new SchemaExclusion(this::target);
+        for (int i = 0; i < parts.size(); i++) {
+            for (int j = 0; j < parts.size(); j++) {
+                if (i != j && !exclusion.excludes(parts.get(i), parts.get(j))) {
+                    throw new ConfigurationException(
+                            where + ".oneOf",
+                            "schemas " + i + " and " + j,
+                            "an answer may fit both, which oneOf forbids: use anyOf, or let them differ by type, by"
+                                    + " const, or by const of a required member");
+                }
+            }
+        }
     }
 
     private static String choice(List<String> choices, String where) {
@@ -277,6 +301,19 @@ public final class JsonSchema {
         if (known != null) {
             return known;
         }
+        Object target = target(reference);
+        if (target == null) {
+            throw new ConfigurationException(where + ".$ref", reference, "does not lead to a part of this schema");
+        }
+        String name = "ref" + references.size();
+        references.put(reference, name);
+        String body = schema(target, reference);
+        rules.append(name).append(" ::= ").append(body).append('\n');
+        return name;
+    }
+
+    /** What a reference leads to in this schema; null if nothing. */
+    private @Nullable Object target(String reference) {
         @Nullable Object target = reference.equals("#") ? whole : null;
         if (reference.startsWith("#/")) {
             target = whole;
@@ -286,14 +323,7 @@ public final class JsonSchema {
                         : null;
             }
         }
-        if (target == null) {
-            throw new ConfigurationException(where + ".$ref", reference, "does not lead to a part of this schema");
-        }
-        String name = "ref" + references.size();
-        references.put(reference, name);
-        String body = schema(target, reference);
-        rules.append(name).append(" ::= ").append(body).append('\n');
-        return name;
+        return target;
     }
 
     private static String literal(String text) {

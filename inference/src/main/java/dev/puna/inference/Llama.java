@@ -114,8 +114,8 @@ public final class Llama implements AutoCloseable {
         Thread.ofPlatform().daemon().name("puna-vocabulary").start(() -> {
             try {
                 checkpoint.tokenizer();
-            } catch (ConfigurationException | CorruptFileException _) {
-                return;
+            } catch (RuntimeException _) {
+                return; // also what is thrown when the files are closed already
             }
         });
     }

@@ -86,10 +86,10 @@ public final class Sampler {
     }
 
     /**
-     * The next token; it joins the history.
+     * The next token; it joins the history. What is not a number is never chosen.
      *
      * @param raw V logits as the model gave them
-     * @throws IllegalArgumentException if no logit is a number
+     * @throws IllegalArgumentException if no logit is a number, or one is +∞
      */
     public int next(float[] raw) {
         Workspace workspace = own;
@@ -105,7 +105,7 @@ public final class Sampler {
      *
      * @param raw V logits as the model gave them
      * @param allowed bit {@code id % 64} of word {@code id / 64}; null allows all
-     * @throws IllegalArgumentException if no logit of an allowed token is a number
+     * @throws IllegalArgumentException if no logit of an allowed token is a number, or one is +∞
      */
     int next(float[] raw, long @Nullable [] allowed, Workspace workspace) {
         int chosen = choose(raw, allowed, workspace);
@@ -255,7 +255,7 @@ public final class Sampler {
                 best = i;
             }
         }
-        return found(best);
+        return found(best, max);
     }
 
     private int largest() {
@@ -267,10 +267,14 @@ public final class Sampler {
                 best = i;
             }
         }
-        return found(best);
+        return found(best, max);
     }
 
-    private static int found(int best) {
+    private static int found(int best, double max) {
+        if (max == Double.POSITIVE_INFINITY) {
+            throw new IllegalArgumentException(
+                    "a logit is infinite: the model has diverged, its file is damaged, or bias and penalties are too large");
+        }
         if (best < 0) {
             throw new IllegalArgumentException("no logit is a number: the model has diverged or its file is damaged");
         }

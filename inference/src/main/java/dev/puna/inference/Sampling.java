@@ -18,7 +18,7 @@ import java.util.Map;
  * @param frequencyPenalty subtracted as often as a token occurred in the answer so far
  * @param penaltyWindow how many of the last tokens the three penalties look at; 0 looks at all
  * @param seed of the draws: the same seed, model and prompt give the same text
- * @param logitBias added to the logits of these ids
+ * @param logitBias added to the logits of these ids; −∞ rules one out
  */
 public record Sampling(
         double temperature,
@@ -53,7 +53,11 @@ public record Sampling(
         require(penaltyWindow >= 0, "penaltyWindow", penaltyWindow, "must be 0 (all) or more");
         for (Map.Entry<Integer, Double> bias : logitBias.entrySet()) {
             require(bias.getKey() >= 0, "logitBias", bias, "token ids are not negative");
-            require(!Double.isNaN(bias.getValue()), "logitBias", bias, "must be a number");
+            require(
+                    bias.getValue() < Double.POSITIVE_INFINITY,
+                    "logitBias",
+                    bias,
+                    "must be a number; only −∞, which rules a token out, may be infinite");
         }
         logitBias = Map.copyOf(logitBias);
     }

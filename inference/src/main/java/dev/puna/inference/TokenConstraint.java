@@ -13,6 +13,8 @@ public interface TokenConstraint {
         /**
          * Which tokens may follow: bit {@code id % 64} of word {@code id / 64}, for all V ids. End tokens are among them
          * exactly when the answer may end here. Not to be changed by the caller.
+         *
+         * @throws IllegalStateException if there is none: the answer can neither go on nor end
          */
         long[] allowed();
 

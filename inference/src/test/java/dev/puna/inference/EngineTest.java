@@ -459,7 +459,10 @@ class EngineTest {
         WaitingRequests waiting = new WaitingRequests();
         for (String client : List.of("a", "a", "a", "b", "c", "c")) {
             waiting.add(new ActiveRequest(
-                    EngineRequest.of(new int[] {1}, GREEDY).withClient(client), new Generation(() -> {}), 8, null));
+                    EngineRequest.of(new int[] {1}, GREEDY).withClient(client),
+                    new Generation(() -> {}),
+                    8,
+                    new Purpose.Answer()));
         }
         StringBuilder order = new StringBuilder();
         while (waiting.size() > 0) {

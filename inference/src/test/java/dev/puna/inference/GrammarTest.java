@@ -177,4 +177,129 @@ class GrammarTest {
         assertThatThrownBy(() -> JsonSchema.grammar(Map.of("$ref", "#/$defs/x")))
                 .isInstanceOf(ConfigurationException.class);
     }
+
+    private static final Map<String, Object> CAT =
+            Map.of("type", "object", "properties", Map.of("kind", Map.of("const", "cat")), "required", List.of("kind"));
+    private static final Map<String, Object> DOG = Map.of(
+            "type",
+            "object",
+            "properties",
+            Map.of("kind", Map.of("enum", List.of("dog", "wolf"))),
+            "required",
+            List.of("kind"));
+    private static final Map<String, Object> NAMED = Map.of(
+            "type", "object", "properties", Map.of("name", Map.of("type", "string")), "required", List.of("name"));
+
+    /** Of schemas of which exactly one must accept an answer, none may accept what another's grammar writes. */
+    @Test
+    void oneOfIsForSchemasThatExcludeEachOther() {
+        Map<String, Object> integer = Map.of("type", "integer");
+        Map<String, Object> number = Map.of("type", "number");
+        Map<String, Object> text = Map.of("type", "string");
+        Map<String, Object> optional = Map.of("type", "object", "properties", Map.of("kind", Map.of("const", "dog")));
+        for (List<Map<String, Object>> good : List.<List<Map<String, Object>>>of(
+                List.of(integer, text, Map.of("type", List.of("null", "boolean"))),
+                List.of(Map.of("const", 1), Map.of("enum", List.of(2, "1")), Map.of("type", "array")),
+                List.of(Map.of("enum", List.of(1.5, "x")), integer),
+                List.of(CAT, Map.of("$ref", "#/$defs/dog"), text),
+                List.of(CAT, NAMED),
+                List.of(Map.of("anyOf", List.of(CAT, integer)), Map.of("oneOf", List.of(NAMED, text))))) {
+            Map<String, Object> schema = Map.of("oneOf", good, "$defs", Map.of("dog", DOG));
+            assertThat(JsonSchema.grammar(schema)).contains("root");
+        }
+        for (List<Map<String, Object>> bad : List.<List<Map<String, Object>>>of(
+                List.of(integer, number),
+                List.of(Map.of("const", 1), Map.of("enum", List.of(1.0, 2))),
+                List.of(Map.of("const", 3.0), integer),
+                List.of(optional, Map.of("type", "object")),
+                List.of(NAMED, with(NAMED, "required", List.of())),
+                List.of(Map.of("anyOf", List.of(CAT, integer)), number),
+                List.of(Map.of("$ref", "#"), text))) {
+            assertThatThrownBy(() -> JsonSchema.grammar(Map.of("oneOf", bad)))
+                    .as(bad.toString())
+                    .isInstanceOf(ConfigurationException.class)
+                    .hasMessageContaining("anyOf");
+        }
+        Grammar grammar = compiled(Map.of("oneOf", List.of(CAT, DOG)));
+        assertThat(grammar.matches("{\"kind\":\"wolf\"}")).isTrue();
+        assertThat(grammar.matches("{\"kind\":\"cow\"}")).isFalse();
+    }
+
+    private static Map<String, Object> with(Map<String, Object> schema, String key, Object value) {
+        Map<String, Object> changed = new LinkedHashMap<>(schema);
+        changed.put(key, value);
+        return changed;
+    }
+
+    private static Grammar compiled(Map<String, Object> schema) {
+        return Grammar.compile(JsonSchema.grammar(schema), TOKENIZER, SIZE);
+    }
+
+    @Test
+    void typesBesideValuesCount() {
+        Grammar grammar = compiled(Map.of("type", List.of("integer", "null"), "enum", listOf("a", 1, 2.5, null, true)));
+        assertThat(grammar.matches("1")).isTrue();
+        assertThat(grammar.matches("null")).isTrue();
+        for (String bad : List.of("\"a\"", "2.5", "true")) {
+            assertThat(grammar.matches(bad)).as(bad).isFalse();
+        }
+        assertThat(compiled(Map.of("type", "number", "const", 3)).matches("3")).isTrue();
+        assertThatThrownBy(() -> JsonSchema.grammar(Map.of("type", "string", "const", 3)))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("no value is of this type");
+    }
+
+    private static List<Object> listOf(Object... values) {
+        return new ArrayList<>(java.util.Arrays.asList(values));
+    }
+
+    /** A pair of escapes is one character: it must not count as two. */
+    @Test
+    void escapesAreWholeCharacters() {
+        Grammar grammar = compiled(Map.of("type", "string", "minLength", 2));
+        assertThat(grammar.matches("\"\\ud83d\\ude00\"")).isFalse();
+        assertThat(grammar.matches("\"\\u00e9\\uD7ff\"")).isTrue();
+        assertThat(grammar.matches("\"\uD83D\uDE00x\"")).isTrue();
+    }
+
+    /** A model that has fewer tokens than the vocabulary: its last one is the byte a. */
+    @Test
+    void aDeadEndIsAnError() {
+        int letter = 3 + 'a';
+        TokenConstraint.State dead =
+                Grammar.compile("root ::= \"ab\"", TOKENIZER, letter + 1).start();
+        assertThat(ids(dead.allowed())).containsExactly(letter);
+        dead.accept(letter);
+        assertThatThrownBy(dead::allowed)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("dead end");
+        TokenConstraint.State whole =
+                Grammar.compile("root ::= \"a\"", TOKENIZER, letter + 1).start();
+        whole.accept(letter);
+        assertThat(ids(whole.allowed())).containsExactly(2);
+        whole.accept(2); // where the end is ignored
+        assertThat(ids(whole.allowed())).containsExactly(2);
+    }
+
+    private static int[] ids(long[] mask) {
+        return java.util.BitSet.valueOf(mask).stream().toArray();
+    }
+
+    /** What is open when an answer ends may be more than a thread's stack holds. */
+    @Test
+    void deepAnswersNeedNoDeepStack() throws InterruptedException {
+        Grammar grammar = Grammar.compile("root ::= \"a\" root x | \"a\"\nx ::= \"b\"?", TOKENIZER, SIZE);
+        List<Boolean> matched = new ArrayList<>();
+        Thread small = new Thread(
+                null,
+                () -> {
+                    matched.add(grammar.matches("a".repeat(1500) + "b"));
+                    matched.add(grammar.matches("a".repeat(3) + "b".repeat(3)));
+                },
+                "small stack",
+                200_000);
+        small.start();
+        small.join();
+        assertThat(matched).containsExactly(true, false);
+    }
 }

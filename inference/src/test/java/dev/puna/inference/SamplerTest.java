@@ -322,4 +322,35 @@ class SamplerTest {
         }
         return seen;
     }
+
+    @Test
+    void infiniteLogitsAreRefusedAndWhatIsNoNumberIsNotChosen() {
+        float[] infinite = {1, Float.POSITIVE_INFINITY, 2};
+        float[] broken = {1, Float.NaN, 2, Float.NEGATIVE_INFINITY};
+        Sampling warm = Sampling.GREEDY.withTemperature(1);
+        for (Sampling sampling : java.util.List.of(
+                Sampling.GREEDY,
+                Sampling.GREEDY.withRepetitionPenalty(2),
+                warm,
+                warm.withTopK(2),
+                warm.withTopP(0.5),
+                warm.withMinP(0.1))) {
+            assertThatThrownBy(() -> new Sampler(sampling, 3, new int[0]).next(infinite))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("infinite");
+            assertThatThrownBy(() -> new Sampler(sampling, 1, new int[0]).next(new float[] {Float.NaN}))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("no logit is a number");
+            Sampler sampler = new Sampler(sampling, 4, new int[0]);
+            for (int i = 0; i < 50; i++) {
+                assertThat(sampler.next(broken)).isIn(0, 2);
+            }
+        }
+        assertThatThrownBy(() -> warm.withLogitBias(Map.of(1, Double.POSITIVE_INFINITY)))
+                .isInstanceOf(ConfigurationException.class);
+        Sampler without = new Sampler(warm.withLogitBias(Map.of(2, Double.NEGATIVE_INFINITY)), 4, new int[0]);
+        for (int i = 0; i < 50; i++) {
+            assertThat(without.next(broken)).isZero();
+        }
+    }
 }

@@ -1,12 +1,14 @@
 package dev.puna.inference;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.puna.formats.GgufMetadata;
 import dev.puna.model.LlamaConfig;
 import dev.puna.model.RopeScaling;
 import dev.puna.model.convert.Quantization;
 import dev.puna.model.convert.RandomModel;
+import dev.puna.tensor.ConfigurationException;
 import dev.puna.tokenizer.GgufVocabulary;
 import dev.puna.tokenizer.SentencePieceModel;
 import dev.puna.tokenizer.SentencePieceModel.Piece;
@@ -36,7 +38,13 @@ class TextGenerationTest {
 
     @BeforeAll
     static void write() throws IOException {
-        Tokenizer tokenizer = vocabulary();
+        Path file = directory.resolve("random.gguf");
+        write(vocabulary(), file);
+        llama = Llama.load(
+                file, LlamaOptions.defaults().withKernels("reference").withThreads(1));
+    }
+
+    private static void write(Tokenizer tokenizer, Path file) throws IOException {
         LlamaConfig config = new LlamaConfig(
                 tokenizer.vocabularySize(),
                 32,
@@ -65,10 +73,7 @@ class TextGenerationTest {
                 default -> throw new AssertionError(key);
             }
         });
-        Path file = directory.resolve("random.gguf");
         RandomModel.write(file, config, Quantization.F32, 42, metadata.build());
-        llama = Llama.load(
-                file, LlamaOptions.defaults().withKernels("reference").withThreads(1));
     }
 
     @AfterAll
@@ -76,7 +81,7 @@ class TextGenerationTest {
         llama.close();
     }
 
-    private static Tokenizer vocabulary() {
+    private static List<Piece> pieces() {
         List<Piece> pieces = new ArrayList<>();
         pieces.add(new Piece("<unk>", 0, TokenKind.UNKNOWN));
         pieces.add(new Piece("<s>", 0, TokenKind.CONTROL));
@@ -84,6 +89,11 @@ class TextGenerationTest {
         for (int b = 0; b < 256; b++) {
             pieces.add(new Piece(String.format("<0x%02X>", b), 0, TokenKind.BYTE));
         }
+        return pieces;
+    }
+
+    private static Tokenizer vocabulary() {
+        List<Piece> pieces = pieces();
         for (String piece : List.of("▁a", "he", "▁the", "▁", "a", "h", "e", "t", "é", "€", "𝄞")) {
             pieces.add(new Piece(piece, -(pieces.size() - 259), TokenKind.NORMAL));
         }
@@ -223,5 +233,35 @@ class TextGenerationTest {
                 }
             }
         }
+    }
+
+    /** The vocabulary is read meanwhile: loading that fails waits for it, and says nothing but why it fails. */
+    @Test
+    void loadingThatFailsEndsWhatItBegan(@TempDir Path other) throws Exception {
+        List<Piece> pieces = pieces();
+        for (int i = 0; i < 60_000; i++) {
+            pieces.add(new Piece("w" + i, -i, TokenKind.NORMAL));
+        }
+        Path large = other.resolve("large.gguf");
+        write(SentencePieceModel.of(pieces, SentencePieceModel.Settings.llama()).tokenizer(), large);
+        List<String> uncaught = java.util.Collections.synchronizedList(new ArrayList<>());
+        Thread.UncaughtExceptionHandler before = Thread.getDefaultUncaughtExceptionHandler();
+        Thread.setDefaultUncaughtExceptionHandler((thread, failure) -> uncaught.add(thread.getName() + " " + failure));
+        try {
+            LlamaOptions options = LlamaOptions.defaults().withThreads(1).withPrepared(true);
+            for (int i = 0; i < 10; i++) {
+                assertThatThrownBy(() -> Llama.load(large, options.withKernels("nope")))
+                        .isInstanceOf(ConfigurationException.class);
+                Llama.load(large, options).close();
+            }
+            for (Thread thread : Thread.getAllStackTraces().keySet()) {
+                if (thread.getName().equals("puna-vocabulary")) {
+                    thread.join();
+                }
+            }
+        } finally {
+            Thread.setDefaultUncaughtExceptionHandler(before);
+        }
+        assertThat(uncaught).isEmpty();
     }
 }

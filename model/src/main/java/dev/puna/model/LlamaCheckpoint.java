@@ -305,9 +305,9 @@ public final class LlamaCheckpoint implements AutoCloseable {
                 .getKey();
     }
 
-    /** Unmaps the files. Idempotent. */
+    /** Unmaps the files, when a vocabulary that another thread is reading has been read. Idempotent. */
     @Override
-    public void close() {
+    public synchronized void close() {
         source.close();
     }
 }
