@@ -149,8 +149,8 @@ public final class Engine implements AutoCloseable {
         this.options = options;
         LlamaConfig config = checkpoint.config();
         boolean guesses = options.lookupTokens() > 0 || draftCheckpoint.isPresent();
-        this.stepRows = Math.max(
-                options.model().chunk(), Math.max(options.maxSequences(), guesses ? GUESSING_ROWS : 0));
+        this.stepRows =
+                Math.max(options.model().chunk(), Math.max(options.maxSequences(), guesses ? GUESSING_ROWS : 0));
         DType kv = options.model().kv().dtypeFor(checkpoint);
         if (config.headSize() % kv.blockSize() != 0) {
             throw new ConfigurationException(
@@ -371,8 +371,8 @@ public final class Engine implements AutoCloseable {
      * @throws IllegalStateException if this engine is closed
      */
     public Submission submit(EngineRequest request) {
-        ActiveRequest active = new ActiveRequest(
-                request, new Generation(this::wake), config().vocabularySize(), new Purpose.Answer());
+        ActiveRequest active =
+                new ActiveRequest(request, new Generation(this::wake), config().vocabularySize(), new Purpose.Answer());
         return enqueue(active)
                 ? new Submission.Accepted(active.generation)
                 : new Submission.QueueFull(options.queueLimit(), retryAfter());
@@ -708,8 +708,7 @@ public final class Engine implements AutoCloseable {
 
     /** Lets in who waits, as long as there is room: first those that were preempted. */
     private void admit() {
-        while (!preempted.isEmpty()
-                && fits(preempted.getFirst().length + 1, places(preempted.getFirst()))) {
+        while (!preempted.isEmpty() && fits(preempted.getFirst().length + 1, places(preempted.getFirst()))) {
             insert(preempted.removeFirst());
         }
         if (!preempted.isEmpty()) {

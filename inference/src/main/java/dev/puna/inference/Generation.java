@@ -65,7 +65,8 @@ public final class Generation {
      */
     public CompletableFuture<EngineResult> result() {
         return result.whenCompleteAsync(
-                (value, failure) -> {}, action -> Thread.ofVirtual().name("puna-result").start(action));
+                (value, failure) -> {},
+                action -> Thread.ofVirtual().name("puna-result").start(action));
     }
 
     /**

@@ -18,8 +18,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Understood: {@code type} (also several), {@code properties}, {@code required}, {@code additionalProperties} (as a
  * schema only where there are no properties), {@code items}, {@code minItems}, {@code maxItems}, {@code minLength},
  * {@code maxLength}, {@code enum}, {@code const}, {@code anyOf}, {@code oneOf} of schemas that exclude each other,
- * {@code allOf} of one, {@code $ref} into {@code $defs} or {@code definitions}. What else restricts values is refused, never ignored; {@code title},
- * {@code description}, {@code default}, {@code examples}, {@code format} and {@code discriminator} say nothing here.
+ * {@code allOf} of one, {@code $ref} into {@code $defs} or {@code definitions}. What else restricts values is refused,
+ * never ignored; {@code title}, {@code description}, {@code default}, {@code examples}, {@code format} and
+ * {@code discriminator} say nothing here.
  */
 public final class JsonSchema {
     private static final Set<String> SILENT = Set.of(

@@ -273,7 +273,8 @@ public final class Sampler {
     private static int found(int best, double max) {
         if (max == Double.POSITIVE_INFINITY) {
             throw new IllegalArgumentException(
-                    "a logit is infinite: the model has diverged, its file is damaged, or bias and penalties are too large");
+                    "a logit is infinite: the model has diverged, its file is damaged, or bias and penalties are too"
+                            + " large");
         }
         if (best < 0) {
             throw new IllegalArgumentException("no logit is a number: the model has diverged or its file is damaged");

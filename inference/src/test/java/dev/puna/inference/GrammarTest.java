@@ -178,17 +178,13 @@ class GrammarTest {
                 .isInstanceOf(ConfigurationException.class);
     }
 
-    private static final Map<String, Object> CAT =
-            Map.of("type", "object", "properties", Map.of("kind", Map.of("const", "cat")), "required", List.of("kind"));
-    private static final Map<String, Object> DOG = Map.of(
-            "type",
-            "object",
-            "properties",
-            Map.of("kind", Map.of("enum", List.of("dog", "wolf"))),
-            "required",
-            List.of("kind"));
-    private static final Map<String, Object> NAMED = Map.of(
-            "type", "object", "properties", Map.of("name", Map.of("type", "string")), "required", List.of("name"));
+    private static final Map<String, Object> CAT = object("kind", Map.of("const", "cat"));
+    private static final Map<String, Object> DOG = object("kind", Map.of("enum", List.of("dog", "wolf")));
+    private static final Map<String, Object> NAMED = object("name", Map.of("type", "string"));
+
+    private static Map<String, Object> object(String member, Object schema) {
+        return Map.of("type", "object", "properties", Map.of(member, schema), "required", List.of(member));
+    }
 
     /** Of schemas of which exactly one must accept an answer, none may accept what another's grammar writes. */
     @Test
@@ -270,9 +266,7 @@ class GrammarTest {
                 Grammar.compile("root ::= \"ab\"", TOKENIZER, letter + 1).start();
         assertThat(ids(dead.allowed())).containsExactly(letter);
         dead.accept(letter);
-        assertThatThrownBy(dead::allowed)
-                .isInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("dead end");
+        assertThatThrownBy(dead::allowed).isInstanceOf(IllegalStateException.class).hasMessageContaining("dead end");
         TokenConstraint.State whole =
                 Grammar.compile("root ::= \"a\"", TOKENIZER, letter + 1).start();
         whole.accept(letter);
@@ -288,7 +282,8 @@ class GrammarTest {
     /** What is open when an answer ends may be more than a thread's stack holds. */
     @Test
     void deepAnswersNeedNoDeepStack() throws InterruptedException {
-        Grammar grammar = Grammar.compile("root ::= \"a\" root x | \"a\"\nx ::= \"b\"?", TOKENIZER, SIZE);
+        Grammar grammar =
+                Grammar.compile("root ::= \"a\" root x | \"a\"\nx ::= \"b\"?", TOKENIZER, SIZE);
         List<Boolean> matched = new ArrayList<>();
         Thread small = new Thread(
                 null,
