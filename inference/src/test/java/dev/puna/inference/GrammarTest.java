@@ -266,7 +266,9 @@ class GrammarTest {
                 Grammar.compile("root ::= \"ab\"", TOKENIZER, letter + 1).start();
         assertThat(ids(dead.allowed())).containsExactly(letter);
         dead.accept(letter);
-        assertThatThrownBy(dead::allowed).isInstanceOf(IllegalStateException.class).hasMessageContaining("dead end");
+        assertThatThrownBy(dead::allowed)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("dead end");
         TokenConstraint.State whole =
                 Grammar.compile("root ::= \"a\"", TOKENIZER, letter + 1).start();
         whole.accept(letter);
@@ -282,8 +284,7 @@ class GrammarTest {
     /** What is open when an answer ends may be more than a thread's stack holds. */
     @Test
     void deepAnswersNeedNoDeepStack() throws InterruptedException {
-        Grammar grammar =
-                Grammar.compile("root ::= \"a\" root x | \"a\"\nx ::= \"b\"?", TOKENIZER, SIZE);
+        Grammar grammar = Grammar.compile("root ::= \"a\" root x | \"a\"\nx ::= \"b\"?", TOKENIZER, SIZE);
         List<Boolean> matched = new ArrayList<>();
         Thread small = new Thread(
                 null,
