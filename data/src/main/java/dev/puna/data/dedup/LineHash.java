@@ -1,12 +1,12 @@
 package dev.puna.data.dedup;
 
+import dev.puna.data.PythonText;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.Locale;
 
 /**
  * cc_net's hash of a line: white space off its ends, lower case, every digit a zero, punctuation and control characters
@@ -16,8 +16,8 @@ import java.util.Locale;
 public final class LineHash {
     private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
-    /** The 34 characters that cc_net calls punctuation. */
-    private static final String PUNCTUATION = "，。、„”“«»１」「《》´∶：？！（）；–—．～’…━〈〉【】％►";
+    /** What cc_net calls punctuation; its 34th is a full-width one, which has become a zero before. */
+    private static final String PUNCTUATION = "，。、„”“«»」「《》´∶：？！（）；–—．～’…━〈〉【】％►";
 
     private final MessageDigest sha1;
 
@@ -32,7 +32,7 @@ public final class LineHash {
 
     /** The line as cc_net compares it. */
     public static String normalized(String line) {
-        String lower = line.strip().toLowerCase(Locale.ROOT);
+        String lower = PythonText.lowerCase(PythonText.strip(line));
         StringBuilder out = new StringBuilder(lower.length());
         for (int i = 0; i < lower.length(); i++) {
             char c = lower.charAt(i);
@@ -42,8 +42,14 @@ public final class LineHash {
                 } else if (c >= ' ' && c != 127) {
                     out.append(c);
                 }
-            } else if (c >= 160 && PUNCTUATION.indexOf(c) < 0) {
-                out.append(Character.isDigit(c) ? '0' : c);
+            } else if (c >= 160) {
+                int codePoint = lower.codePointAt(i);
+                if (Character.isDigit(codePoint)) {
+                    out.append('0');
+                    i += Character.charCount(codePoint) - 1;
+                } else if (PUNCTUATION.indexOf(c) < 0) {
+                    out.append(c);
+                }
             }
         }
         return out.toString();

@@ -286,11 +286,7 @@ public record Recipe(
 
     private static DocumentSource source(JsonNode node) {
         String kind = node.path("kind").asString("");
-        Fidelity fidelity = switch (node.path("mode").asString("paper")) {
-            case "paper" -> Fidelity.PAPER;
-            case "compat" -> Fidelity.COMPAT;
-            default -> throw new ConfigurationException("mode", node.path("mode"), "use paper or compat");
-        };
+        Fidelity fidelity = Fidelity.of(node.path("mode").asString("paper"));
         return switch (kind) {
             case "commoncrawl" -> new CommonCrawlSource(node.path("min_chars").asInt(300));
             case "c4" -> new JsonlSource("c4", true);

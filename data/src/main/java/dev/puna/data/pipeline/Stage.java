@@ -22,6 +22,7 @@ import dev.puna.data.filter.TokenDivergence;
 import dev.puna.data.filter.UrlBlockList;
 import dev.puna.data.ngram.NgramScorer;
 import dev.puna.data.ngram.PerplexityFilter;
+import dev.puna.data.source.Fidelity;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -137,6 +138,7 @@ public sealed interface Stage {
                         PerplexityFilter.words(model, node.path("drop_tail").asBoolean(true));
                 yield new Filter(new PerplexityFilter(
                         model,
+                        Fidelity.of(node.path("mode").asString("paper")),
                         d.pieces(),
                         node.path("head").asDouble(d.head()),
                         node.path("middle").asDouble(d.middle()),

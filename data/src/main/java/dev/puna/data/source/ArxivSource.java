@@ -156,6 +156,10 @@ public record ArxivSource(Fidelity fidelity) implements DocumentSource {
             case PAPER -> Latex.paper(texts);
             case COMPAT -> Latex.compat(texts);
         };
+        if (text == null) {
+            report.skip("a macro that RedPajama fails on");
+            return;
+        }
         if (text.isBlank()) {
             report.skip("no section");
             return;

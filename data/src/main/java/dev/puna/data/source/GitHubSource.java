@@ -2,6 +2,7 @@ package dev.puna.data.source;
 
 import dev.puna.data.Document;
 import dev.puna.data.DocumentSink;
+import dev.puna.data.PythonText;
 import dev.puna.data.ReadReport;
 import dev.puna.data.RecordReader;
 import dev.puna.data.dedup.DigestSet;
@@ -44,10 +45,12 @@ import org.jspecify.annotations.Nullable;
  * <p>Beside what the paper says there is RedPajama's rule of at least 1.5 letters for each token; it needs a tokenizer
  * (theirs is GPT-NeoX's). In {@link Fidelity#COMPAT} the header is removed as they do it: all leading lines that begin
  * with {@code //}, {@code #} or {@code --} go when there is no block comment, includes and shebangs with them. In
- * {@link Fidelity#PAPER} only comments that speak of a licence go.
+ * {@link Fidelity#PAPER} only comments that speak of a licence go. Their numbers are Python's: characters are code points,
+ * lines end in more ways, digits are of more kinds; and a file of a name that is not wanted still makes later ones of the
+ * same content duplicates.
  *
  * @param rules what is kept
- * @param fidelity how headers are removed
+ * @param fidelity whose way of removing headers and of counting
  */
 public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSource {
     /**
@@ -189,7 +192,7 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
                     reading.report.skip("licence");
                     continue;
                 }
-                if (!wantedName(file)) {
+                if (isNoText(file) || (fidelity == Fidelity.PAPER && !hasKnownSuffix(file))) {
                     reading.report.skip("suffix");
                     continue;
                 }
@@ -339,13 +342,18 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
     }
 
     private boolean wantedName(String path) {
-        String last = lastName(path);
-        if (last.endsWith(".crt") || path.equals("LICENSE")) {
-            return false;
-        }
+        return !isNoText(path) && hasKnownSuffix(path);
+    }
+
+    private static boolean isNoText(String path) {
+        return path.endsWith(".crt") || path.equals("LICENSE");
+    }
+
+    private boolean hasKnownSuffix(String path) {
         if (rules.anySuffix()) {
             return true;
         }
+        String last = lastName(path);
         int dot = last.lastIndexOf('.');
         return (dot >= 0 && SUFFIXES.contains(last.substring(dot)))
                 || last.endsWith("Dockerfile")
@@ -427,7 +435,14 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
                 report.skip("empty");
                 return;
             }
-            Statistics statistics = Statistics.of(text);
+            if (!hasKnownSuffix(path)) { // RedPajama looks here, so this file has made its equals duplicates
+                report.skip("suffix");
+                return;
+            }
+            Statistics statistics = switch (fidelity) {
+                case PAPER -> Statistics.of(text);
+                case COMPAT -> Statistics.asPython(text);
+            };
             String reason = reject(text, statistics);
             if (reason != null) {
                 report.skip(reason);
@@ -438,7 +453,7 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
             meta.put("content_hash", HexFormat.of().formatHex(digest));
             meta.put("line_count", statistics.lines);
             meta.put("max_line_length", statistics.maxLineLength);
-            meta.put("alnum_prop", Math.round(1000.0 * statistics.alphanumeric / text.length()) / 1000.0);
+            meta.put("alnum_prop", Math.round(1000.0 * statistics.alphanumeric / statistics.length) / 1000.0);
             Document document = new Document(id, text, name(), meta);
             report.addDocument(document);
             sink.accept(document);
@@ -449,10 +464,10 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
         if (statistics.maxLineLength > rules.maxLineLength()) {
             return "line too long";
         }
-        if ((double) text.length() / statistics.lines > rules.maxAverageLineLength()) {
+        if ((double) statistics.length / statistics.lines > rules.maxAverageLineLength()) {
             return "average line too long";
         }
-        if (statistics.alphanumeric < rules.minAlphanumericShare() * text.length()) {
+        if (statistics.alphanumeric < rules.minAlphanumericShare() * statistics.length) {
             return "too few letters and digits";
         }
         ToLongFunction<String> tokens = rules.tokenCount();
@@ -462,8 +477,12 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
         return null;
     }
 
-    /** What the rules look at, in one pass. */
-    private record Statistics(int lines, int maxLineLength, int alphanumeric, int letters) {
+    /**
+     * What the rules look at, in one pass.
+     *
+     * @param length characters: Java's, or code points where Python counts
+     */
+    record Statistics(int length, int lines, int maxLineLength, int alphanumeric, int letters) {
         private static final byte[] KIND = new byte[128]; // 1 digit, 3 letter
 
         static {
@@ -503,7 +522,42 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
                 longest = Math.max(longest, length - lineStart);
                 lines++;
             }
-            return new Statistics(Math.max(lines, 1), longest, alphanumeric, letters);
+            return new Statistics(length, Math.max(lines, 1), longest, alphanumeric, letters);
+        }
+
+        /** By code points, and with lines that end where {@code str.splitlines} ends them, as RedPajama counts. */
+        static Statistics asPython(String text) {
+            int length = 0;
+            int lines = 0;
+            int longest = 0;
+            int line = 0;
+            int alphanumeric = 0;
+            int letters = 0;
+            for (int i = 0; i < text.length(); ) {
+                int c = text.codePointAt(i);
+                i += Character.charCount(c);
+                length++;
+                line++;
+                if (Character.isLetter(c)) {
+                    letters++;
+                }
+                if (PythonText.isAlphanumeric(c)) {
+                    alphanumeric++;
+                } else if (PythonText.endsLine(c)) {
+                    if (c == '\r' && i < text.length() && text.charAt(i) == '\n') {
+                        i++;
+                        length++;
+                    }
+                    longest = Math.max(longest, line - 1);
+                    line = 0;
+                    lines++;
+                }
+            }
+            if (line > 0) {
+                longest = Math.max(longest, line);
+                lines++;
+            }
+            return new Statistics(length, Math.max(lines, 1), longest, alphanumeric, letters);
         }
     }
 

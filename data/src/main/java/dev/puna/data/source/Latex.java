@@ -1,11 +1,16 @@
 package dev.puna.data.source;
 
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** LaTeX sources of a paper to the text that a model sees. */
 final class Latex {
@@ -92,7 +97,7 @@ final class Latex {
         out.append(text, at, text.length());
     }
 
-    private static @org.jspecify.annotations.Nullable String find(String target, Set<String> names) {
+    private static @Nullable String find(String target, Set<String> names) {
         String wanted = target.startsWith("./") ? target.substring(2) : target;
         for (String name : names) {
             if (name.equals(wanted)
@@ -206,27 +211,39 @@ final class Latex {
         return -1;
     }
 
+    /** A header as RedPajama looks for it; a missing bar makes a paragraph count only with a subparagraph behind it. */
     private static final Pattern COMPAT_SECTION = Pattern.compile(
-            "^(.*)(\\\\\\bchapter\\b\\*?(?:\\[(.*)\\])?\\{(.*)\\}|\\\\\\bpart\\b\\*?(?:\\[(.*)\\])?\\{(.*)\\}"
-                    + "|\\\\\\bsection\\b\\*?(?:\\[(.*)\\])?\\{(.*)\\}|\\\\\\bsubsection\\b\\*?(?:\\[(.*)\\])?\\{(.*)\\}"
-                    + "|\\\\\\bsubsubsection\\b\\*?(?:\\[(.*)\\])?\\{(.*)\\}|\\\\\\bparagraph\\b\\*?(?:\\[(.*)\\])?\\{(.*)\\}"
-                    + "\\\\\\bsubparagraph\\b\\*?(?:\\[(.*)\\])?\\{(.*)\\})",
+            "\\\\(?:"
+                    + Stream.of("chapter", "part", "section", "subsection", "subsubsection")
+                            .map(Latex::compatHeader)
+                            .collect(Collectors.joining("|"))
+                    + "|" + compatHeader("paragraph") + "\\\\" + compatHeader("subparagraph") + ")",
             Pattern.DOTALL);
-    private static final Pattern COMPAT_COMMENT_LINE = Pattern.compile("(?m)^%.*\\n?");
-    private static final Pattern COMPAT_COMMENT = Pattern.compile("(?m)[^\\\\]%.+$");
+
+    /** Of the patterns below only a line feed ends a line, as in Python. */
+    private static final int LINES = Pattern.MULTILINE | Pattern.UNIX_LINES;
+
+    private static final Pattern COMPAT_COMMENT_LINE = Pattern.compile("^%.*\\n?", LINES);
+    private static final Pattern COMPAT_COMMENT = Pattern.compile("[^\\\\]%.+$", LINES);
     private static final Pattern COMPAT_END = Pattern.compile(
-            "(\\\\appendix|\\\\begin\\{references\\}|\\\\begin\\{REFERENCES\\}|\\\\begin\\{thebibliography\\}|\\\\bibliography\\{.*\\}).*$",
+            "\\\\appendix|\\\\begin\\{references\\}|\\\\begin\\{REFERENCES\\}|\\\\begin\\{thebibliography\\}|\\\\bibliography\\{.*\\}",
             Pattern.DOTALL);
     private static final Pattern COMPAT_NEWCOMMAND =
-            Pattern.compile("(?m)\\\\\\bnewcommand\\b\\*?\\{(\\\\[a-zA-Z0-9]+?)\\}\\{(.*?)\\}$");
-    private static final Pattern COMPAT_DEF = Pattern.compile("(?m)\\\\def\\s*(\\\\[a-zA-Z0-9]+?)\\s*\\{(.*?)\\}$");
+            Pattern.compile("\\\\newcommand\\*?\\{(\\\\[a-zA-Z0-9]+?)\\}\\{(.*?)\\}$", LINES);
+    private static final Pattern COMPAT_DEF =
+            Pattern.compile("\\\\def\\s*(\\\\[a-zA-Z0-9]+?)\\s*\\{(.*?)\\}$", LINES | Pattern.UNICODE_CHARACTER_CLASS);
+
+    private static String compatHeader(String name) {
+        return name + "\\*?(?:\\[.*?\\])?\\{.*?\\}";
+    }
 
     /**
-     * As RedPajama's {@code arxiv_cleaner.py}, defects included: its greedy pattern cuts before the last section and not
-     * the first, a paragraph counts only with a subparagraph behind it, a comment takes the character before it along, and
-     * macros with arguments stay.
+     * As RedPajama's {@code arxiv_cleaner.py}, defects included: a paragraph counts only with a subparagraph behind it, a
+     * comment takes the character before it along, and macros with arguments stay.
+     *
+     * @return null where theirs fails, which drops the paper: a macro stands for characters beyond ASCII
      */
-    static String compat(Map<String, String> files) {
+    static @Nullable String compat(Map<String, String> files) {
         Map<String, String> macros = new LinkedHashMap<>();
         for (String file : files.values()) {
             for (Pattern pattern : new Pattern[] {COMPAT_NEWCOMMAND, COMPAT_DEF}) {
@@ -236,28 +253,34 @@ final class Latex {
                 }
             }
         }
-        StringBuilder all = new StringBuilder();
-        boolean first = true;
+        List<String> bodies = new ArrayList<>();
         for (String file : files.values()) {
-            if (!first) {
-                all.append('\n');
+            String body = compatBody(file);
+            if (!body.isEmpty()) {
+                for (Map.Entry<String, String> macro : macros.entrySet()) {
+                    if (macro.getValue().chars().anyMatch(c -> c > 126)) {
+                        return null;
+                    }
+                    body = Pattern.compile("(" + Pattern.quote(macro.getKey()) + ")([^a-zA-Z0-9])")
+                            .matcher(body)
+                            .replaceAll(Matcher.quoteReplacement(macro.getValue()) + "$2");
+                }
             }
-            first = false;
-            Matcher section = COMPAT_SECTION.matcher(file);
-            if (!section.find()) {
-                continue;
-            }
-            String text = file.substring(section.start(2));
-            text = COMPAT_COMMENT_LINE.matcher(text).replaceAll("");
-            text = COMPAT_COMMENT.matcher(text).replaceAll("");
-            text = COMPAT_END.matcher(text).replaceAll("");
-            for (Map.Entry<String, String> macro : macros.entrySet()) {
-                text = Pattern.compile("(" + Pattern.quote(macro.getKey()) + ")([^a-zA-Z0-9])")
-                        .matcher(text)
-                        .replaceAll(Matcher.quoteReplacement(macro.getValue()) + "$2");
-            }
-            all.append(text);
+            bodies.add(body);
         }
-        return all.toString();
+        return String.join("\n", bodies);
+    }
+
+    /** From the first header to the bibliography, without comments; empty without a header. */
+    private static String compatBody(String file) {
+        Matcher section = COMPAT_SECTION.matcher(file);
+        if (!section.find()) {
+            return "";
+        }
+        String text = file.substring(section.start());
+        text = COMPAT_COMMENT_LINE.matcher(text).replaceAll("");
+        text = COMPAT_COMMENT.matcher(text).replaceAll("");
+        Matcher end = COMPAT_END.matcher(text);
+        return end.find() ? text.substring(0, end.start()) : text;
     }
 }

@@ -22,6 +22,10 @@ import java.util.Locale;
 import java.util.Map;
 import org.apache.commons.compress.archivers.sevenz.SevenZArchiveEntry;
 import org.apache.commons.compress.archivers.sevenz.SevenZFile;
+import org.jsoup.Jsoup;
+import org.jsoup.nodes.Element;
+import org.jsoup.nodes.TextNode;
+import org.jsoup.parser.Parser;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,7 +33,8 @@ import org.jspecify.annotations.Nullable;
  * title and question, then {@code A:} and the answer for each, best score first; markup removed. Posts of one question
  * are brought together by an external sort, so that memory does not grow with the site.
  *
- * @param fidelity {@link Fidelity#COMPAT} sorts scores as RedPajama does, as text ({@code "9"} before {@code "10"})
+ * @param fidelity {@link Fidelity#COMPAT} does as RedPajama: scores are sorted as text ({@code "9"} before {@code "10"}), and
+ *     the title stands in front of the question's markup
  * @param sortBytes memory for the sort
  */
 public record StackExchangeSource(Fidelity fidelity, long sortBytes) implements DocumentSource {
@@ -136,7 +141,7 @@ public record StackExchangeSource(Fidelity fidelity, long sortBytes) implements 
     }
 
     /** Puts every question and answer into the sort, by the question's id. */
-    private static void collect(Path path, LineReader lines, ExternalSort sort, ReadReport report) throws IOException {
+    private void collect(Path path, LineReader lines, ExternalSort sort, ReadReport report) throws IOException {
         while (lines.next()) {
             if (lines.tooLong()) {
                 report.broken(path, lines.offset(), "a row of more than " + (MAX_ROW_BYTES >> 20) + " MiB");
@@ -186,11 +191,12 @@ public record StackExchangeSource(Fidelity fidelity, long sortBytes) implements 
         }
     }
 
-    private static byte[] post(int kind, long id, @Nullable String score, String title, String date, String body) {
+    private byte[] post(int kind, long id, @Nullable String score, String title, String date, String body) {
         byte[] scoreBytes = (score == null ? "0" : score).getBytes(StandardCharsets.UTF_8);
         byte[] titleBytes = title.getBytes(StandardCharsets.UTF_8);
         byte[] dateBytes = date.getBytes(StandardCharsets.UTF_8);
-        byte[] text = text(WikipediaSource.unescape(body, 0, body.length())).getBytes(StandardCharsets.UTF_8);
+        String html = WikipediaSource.unescape(body, 0, body.length());
+        byte[] text = (fidelity == Fidelity.PAPER ? text(html) : html).getBytes(StandardCharsets.UTF_8);
         ByteBuffer out = ByteBuffer.allocate(
                 1 + 8 + 4 * 4 + scoreBytes.length + titleBytes.length + dateBytes.length + text.length);
         out.put((byte) kind).putLong(id);
@@ -200,8 +206,12 @@ public record StackExchangeSource(Fidelity fidelity, long sortBytes) implements 
         return out.array();
     }
 
-    /** A post as it comes back from the sort. */
-    private record Post(int kind, long id, String score, String title, String date, String text) {
+    /**
+     * A post as it comes back from the sort.
+     *
+     * @param text the body, and in {@link Fidelity#COMPAT} its markup
+     */
+    record Post(int kind, long id, String score, String title, String date, String text) {
         static Post of(byte[] bytes) {
             ByteBuffer in = ByteBuffer.wrap(bytes);
             int kind = in.get();
@@ -264,28 +274,63 @@ public record StackExchangeSource(Fidelity fidelity, long sortBytes) implements 
                 report.skip("answers without their question", answers.size());
                 return;
             }
-            Comparator<Post> byScore = switch (fidelity) {
-                case PAPER -> Comparator.comparingLong(Post::number);
-                case COMPAT -> Comparator.comparing(Post::score);
+            String text = switch (fidelity) {
+                case PAPER -> conversation(question, answers);
+                case COMPAT -> conversationAsRedPajama(question, answers);
             };
-            answers.sort(byScore.reversed().thenComparingLong(Post::id));
-            StringBuilder text = new StringBuilder("Q: ");
-            if (!question.title().isEmpty()) {
-                text.append(question.title()).append('\n');
-            }
-            text.append(question.text());
-            for (Post answer : answers) {
-                text.append("\n\nA: ").append(answer.text());
-            }
             Map<String, Object> meta = new LinkedHashMap<>();
             meta.put("url", "https://" + site + "/questions/" + question.id());
             meta.put("timestamp", question.date());
             meta.put("answers", answers.size());
             meta.put("question_score", question.number());
-            Document document = new Document(site + ":" + question.id(), text.toString(), name(), meta);
+            Document document = new Document(site + ":" + question.id(), text, name(), meta);
             report.addDocument(document);
             sink.accept(document);
         }
+    }
+
+    private static String conversation(Post question, List<Post> answers) {
+        answers.sort(Comparator.comparingLong(Post::number).reversed().thenComparingLong(Post::id));
+        StringBuilder text = new StringBuilder("Q: ");
+        if (!question.title().isEmpty()) {
+            text.append(question.title()).append('\n');
+        }
+        text.append(question.text());
+        for (Post answer : answers) {
+            text.append("\n\nA: ").append(answer.text());
+        }
+        return text.toString();
+    }
+
+    /** As RedPajama's {@code post_processing.py}: scores compare as text, the title is markup, no white space goes. */
+    static String conversationAsRedPajama(Post question, List<Post> answers) {
+        answers.sort(Comparator.comparing(Post::score).reversed().thenComparingLong(Post::id));
+        StringBuilder text = new StringBuilder("Q: ").append(textAsRedPajama(question.title() + " " + question.text()));
+        for (Post answer : answers) {
+            text.append("\nA: ").append(textAsRedPajama(answer.text()));
+        }
+        return text.toString();
+    }
+
+    /**
+     * The text between tags, as Beautiful Soup has it: as it stands, but for white space alone, outside of {@code pre}:
+     * a line feed when it has one, or else a space.
+     */
+    private static String textAsRedPajama(String html) {
+        String marked = html.replace("<li>", "\n*")
+                .replace("</li>", "")
+                .replace("<ol>", "\n*")
+                .replace("</ol>", "");
+        StringBuilder text = new StringBuilder();
+        Jsoup.parse(marked, "", Parser.xmlParser()).traverse((node, depth) -> {
+            if (node instanceof TextNode part) {
+                String whole = part.getWholeText();
+                boolean collapses = whole.chars().allMatch(c -> c == ' ' || (c >= '\t' && c <= '\r' && c != 0x0b))
+                        && !(node.parent() instanceof Element parent && parent.closest("pre, textarea") != null);
+                text.append(!collapses ? whole : whole.indexOf('\n') >= 0 ? "\n" : " ");
+            }
+        });
+        return text.toString();
     }
 
     /** The raw value of an attribute of the row, or null. */
@@ -351,7 +396,7 @@ public record StackExchangeSource(Fidelity fidelity, long sortBytes) implements 
                                 case "&amp;" -> "&";
                                 case "&quot;" -> "\"";
                                 case "&nbsp;" -> " ";
-                                default -> org.jsoup.parser.Parser.unescapeEntities(entity, false);
+                                default -> Parser.unescapeEntities(entity, false);
                             });
                     i = end + 1;
                 } else {

@@ -8,6 +8,7 @@ import dev.puna.data.Document;
 import dev.puna.data.Samples;
 import dev.puna.data.filter.Verdict;
 import dev.puna.data.source.BooksSource;
+import dev.puna.data.source.Fidelity;
 import dev.puna.data.source.Split;
 import dev.puna.tensor.CorruptFileException;
 import java.io.IOException;
@@ -125,7 +126,12 @@ class NgramModelTest {
             }
         }
         PerplexityFilter filter = new PerplexityFilter(
-                training.train(), text -> Arrays.asList(text.strip().split("\\s+")), 3000, 6000, true);
+                training.train(),
+                Fidelity.PAPER,
+                text -> Arrays.asList(text.strip().split("\\s+")),
+                3000,
+                6000,
+                true);
         StringBuilder held = new StringBuilder();
         for (int i = 0; i < paragraphs.length; i += 10) {
             held.append(paragraphs[i]).append('\n');

@@ -101,15 +101,6 @@ class ArxivSourceTest {
         });
     }
 
-    @Test
-    void compatIsRedPajamas() {
-        String tex =
-                "\\newcommand{\\R}{\\mathbb{R}}\n\\newcommand{\\p}[1]{#1}\n\\section{A} gone\n\\section{B} $\\R $ \\p{x} a%b\n"
-                        + "% line\nend \\bibliography{x} gone";
-        assertThat(Latex.compat(Map.of("m.tex", tex))).isEqualTo("\\section{B} $\\mathbb{R} $ \\p{x} \nend ");
-        assertThat(Latex.compat(Map.of("m.tex", "\\paragraph{x} y"))).isEmpty();
-    }
-
     private static byte[] gzip(byte[] bytes) throws IOException {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         try (OutputStream gzip = new GZIPOutputStream(out)) {
