@@ -64,7 +64,7 @@ final class CheckpointStore implements AutoCloseable {
     private final Optional<Tokenizer> tokenizer;
     private final Map<String, Long> sourceTokens;
     private @Nullable Thread writer;
-    private volatile @Nullable Exception failure;
+    private volatile @Nullable Throwable failure;
     private @Nullable Slab snapshot;
 
     /** @param step where the run goes on: later checkpoints are abandoned */
@@ -196,7 +196,7 @@ final class CheckpointStore implements AutoCloseable {
             Path beside = directory.resolve("." + name(state.step()) + ".incomplete");
             try {
                 write(beside, config, weights, moments, state);
-            } catch (IOException | RuntimeException e) {
+            } catch (IOException | RuntimeException | Error e) { // an OutOfMemoryError, too, is told by await()
                 failure = e;
                 clear(beside);
             }
@@ -228,11 +228,13 @@ final class CheckpointStore implements AutoCloseable {
             slab.close();
             snapshot = null;
         }
-        Exception failed = failure;
+        Throwable failed = failure;
         if (failed != null) {
             failure = null;
             throw new IOException(
-                    "a checkpoint could not be written to " + directory + " (" + failed.getMessage() + ")", failed);
+                    "a checkpoint could not be written to " + directory + " ("
+                            + Objects.requireNonNullElse(failed.getMessage(), failed.toString()) + ")",
+                    failed);
         }
     }
 

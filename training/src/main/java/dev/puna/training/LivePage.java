@@ -17,12 +17,9 @@ import tools.jackson.databind.json.JsonMapper;
 
 /**
  * A page on 127.0.0.1 that draws the run while it goes: loss, learning rate, gradient norm, throughput, bits per byte,
- * and what the model writes. Of a long run it sends as many steps as a screen has columns, and every one that was
- * evaluated or written in.
+ * and what the model writes. Of a long run it sends what {@link ReportHistory} keeps.
  */
 final class LivePage implements AutoCloseable {
-    private static final int POINTS = 2000;
-
     private final HttpServer server;
     private final ExecutorService answers = Executors.newVirtualThreadPerTaskExecutor();
 
@@ -49,7 +46,7 @@ final class LivePage implements AutoCloseable {
             }
         });
         server.createContext("/metrics.json", exchange -> {
-            Run run = new Run(recipe.name(), recipe.steps(), thinned(reports.get()));
+            Run run = new Run(recipe.name(), recipe.steps(), reports.get());
             answer(
                     exchange,
                     200,
@@ -57,16 +54,6 @@ final class LivePage implements AutoCloseable {
                     JsonMapper.shared().writeValueAsString(run).getBytes(StandardCharsets.UTF_8));
         });
         server.start();
-    }
-
-    private static List<StepReport> thinned(List<StepReport> all) {
-        int stride = Math.ceilDiv(Math.max(1, all.size()), POINTS);
-        return all.stream()
-                .filter(report -> report.step() % stride == 0
-                        || report.step() == all.getLast().step()
-                        || report.validationLoss().isPresent()
-                        || !report.samples().isEmpty())
-                .toList();
     }
 
     int port() {

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
@@ -62,8 +63,20 @@ public record Recipe(
     /**
      * The model's shape.
      *
-     * @param preset a published model whose shape this is, or empty; the other fields are then ignored
+     * @param preset a published model whose shape this is, or empty. Fields that a recipe does not give are the preset's
+     *     then; of those it gives, {@code width}, {@code layerCount}, {@code headCount}, {@code kvHeadCount} and
+     *     {@code feedForwardWidth} must be the preset's, and the others take the place of the preset's
      * @param start a checkpoint in Hugging Face's format to begin from, or empty
+     * @param vocabularySize ids, rows of the embedding and of the head
+     * @param width of the residual stream; {@code headCount} times the width of a head
+     * @param layerCount transformer blocks
+     * @param headCount query heads
+     * @param kvHeadCount key and value heads; divides {@code headCount}
+     * @param feedForwardWidth rows of gate and up
+     * @param contextLength positions that the model is made for, at least the longest sequence of the run
+     * @param normEpsilon added to the mean square in RMSNorm
+     * @param ropeBase θ of RoPE
+     * @param tiedHead whether the head is the embedding
      * @param vocabularyUsed ids below this exist, the rows of the embedding and the head above it are padding that takes
      *     no part in the softmax; 0 when all of them exist
      */
@@ -204,6 +217,14 @@ public record Recipe(
      */
     public record Samples(long every, List<String> prompts, int maxTokens, double temperature) {}
 
+    /** What a preset is, and what else it says of a model. */
+    private static final List<String> SHAPE =
+            List.of("width", "layerCount", "headCount", "kvHeadCount", "feedForwardWidth");
+
+    private static final List<String> HIDDEN = Stream.concat(
+                    SHAPE.stream(), Stream.of("vocabularySize", "contextLength", "normEpsilon", "ropeBase", "tiedHead"))
+            .toList();
+
     private static final YAMLMapper YAML = YAMLMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
             .disable(YAMLWriteFeature.WRITE_DOC_START_MARKER)
@@ -232,9 +253,14 @@ public record Recipe(
             if (!(YAML.readTree(yaml) instanceof ObjectNode given)) {
                 throw new ConfigurationException("recipe", "(no fields)", "a recipe is a YAML file of named fields");
             }
-            merge(resolved, given, "");
-            for (String setting : settings) {
-                set(resolved, setting);
+            ObjectNode defaults = resolved.deepCopy();
+            apply(resolved, given, settings);
+            String preset = resolved.path("model").path("preset").asString("");
+            if (!preset.isEmpty()) {
+                ignoreDefaults(given, (ObjectNode) defaults.get("model"));
+                fill((ObjectNode) defaults.get("model"), LlamaPreset.of(preset).config());
+                resolved = defaults;
+                apply(resolved, given, settings);
             }
             Recipe recipe = YAML.treeToValue(resolved, Recipe.class);
             recipe.check();
@@ -244,6 +270,38 @@ public record Recipe(
             throw new ConfigurationException(
                     fieldOf(e), "(unreadable)", message.lines().findFirst().orElse("not YAML"));
         }
+    }
+
+    private static void apply(ObjectNode resolved, ObjectNode given, List<String> settings) {
+        merge(resolved, given, "");
+        for (String setting : settings) {
+            set(resolved, setting);
+        }
+    }
+
+    /**
+     * A resolved recipe of the time when a preset hid the fields beside it, as older checkpoints have, names every
+     * default there. These were not meant then and are not now.
+     */
+    private static void ignoreDefaults(ObjectNode given, ObjectNode defaults) {
+        if (given.get("model") instanceof ObjectNode model
+                && SHAPE.stream().allMatch(field -> defaults.get(field).equals(model.get(field)))) {
+            model.remove(HIDDEN);
+        }
+    }
+
+    /** The fields of a preset, in the place of what a recipe does not say. */
+    private static void fill(ObjectNode model, LlamaConfig preset) {
+        model.put("vocabularySize", preset.vocabularySize());
+        model.put("width", preset.width());
+        model.put("layerCount", preset.layerCount());
+        model.put("headCount", preset.headCount());
+        model.put("kvHeadCount", preset.kvHeadCount());
+        model.put("feedForwardWidth", preset.feedForwardWidth());
+        model.put("contextLength", preset.contextLength());
+        model.put("normEpsilon", preset.normEpsilon());
+        model.put("ropeBase", preset.ropeBase());
+        model.put("tiedHead", preset.tiedHead());
     }
 
     /** {@code schedule.lr}, where the reader got so far. */
@@ -334,7 +392,12 @@ public record Recipe(
                     "checkpoints.keepLast", checkpoints.keepLast, "keep at least 1, or there is nothing to resume");
         }
         positive("guards.patience", guards.patience);
-        positive("guards.window", guards.window);
+        if (guards.window < 2) {
+            throw new ConfigurationException(
+                    "guards.window",
+                    guards.window,
+                    "a deviation is of at least 2 steps; guards.zScore=0 and guards.gradientZScore=0 turn the guards off");
+        }
         notNegative("guards.zScore", guards.zScore);
         notNegative("guards.gradientZScore", guards.gradientZScore);
         notNegative("guards.maxGradientNorm", guards.maxGradientNorm);
@@ -420,8 +483,15 @@ public record Recipe(
 
     /** The model's configuration. */
     public LlamaConfig config() {
+        RopeScaling scaling = new RopeScaling.None();
         if (!model.preset.isEmpty()) {
-            return LlamaPreset.of(model.preset).config();
+            LlamaConfig preset = LlamaPreset.of(model.preset).config();
+            asInPreset("width", model.width, preset.width());
+            asInPreset("layerCount", model.layerCount, preset.layerCount());
+            asInPreset("headCount", model.headCount, preset.headCount());
+            asInPreset("kvHeadCount", model.kvHeadCount, preset.kvHeadCount());
+            asInPreset("feedForwardWidth", model.feedForwardWidth, preset.feedForwardWidth());
+            scaling = preset.ropeScaling();
         }
         if (model.headCount < 1 || model.width % model.headCount != 0) {
             throw new ConfigurationException(
@@ -438,10 +508,20 @@ public record Recipe(
                 model.contextLength,
                 model.normEpsilon,
                 model.ropeBase,
-                new RopeScaling.None(),
+                scaling,
                 model.tiedHead,
                 false,
                 false);
+    }
+
+    private void asInPreset(String field, int value, int ofPreset) {
+        if (value != ofPreset) {
+            throw new ConfigurationException(
+                    "model." + field,
+                    value,
+                    "model.preset=" + model.preset + " has " + ofPreset
+                            + "; leave this field out, or give the whole shape" + " without a preset");
+        }
     }
 
     public ComputePrecision computePrecision() {

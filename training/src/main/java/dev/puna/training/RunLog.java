@@ -1,7 +1,5 @@
 package dev.puna.training;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import dev.puna.formats.AtomicFile;
 import java.awt.Color;
 import java.awt.Graphics2D;
@@ -9,10 +7,10 @@ import java.awt.image.BufferedImage;
 import java.io.BufferedWriter;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -22,6 +20,7 @@ import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.style.Styler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 import tools.jackson.core.JacksonException;
+import tools.jackson.databind.MappingIterator;
 import tools.jackson.databind.json.JsonMapper;
 
 /** What a run leaves to read: {@code metrics.jsonl}, TensorBoard event files, and curves at its end. */
@@ -32,7 +31,7 @@ final class RunLog implements AutoCloseable {
     private final Path directory;
     private final BufferedWriter lines;
     private final EventFile events;
-    private final List<StepReport> reports = new ArrayList<>();
+    private final ReportHistory history = new ReportHistory();
 
     /** @param step where the run goes on: lines of later steps, which it takes again, are dropped */
     RunLog(Path directory, long step) throws IOException {
@@ -40,13 +39,19 @@ final class RunLog implements AutoCloseable {
         Files.createDirectories(directory);
         Path file = directory.resolve("metrics.jsonl");
         if (Files.exists(file)) {
-            List<String> kept = until(Files.readAllLines(file), step);
-            AtomicFile.write(file, (String.join("\n", kept) + (kept.isEmpty() ? "" : "\n")).getBytes(UTF_8));
-            for (String line : kept) {
-                remember(JsonMapper.shared().readValue(line, StepReport.class));
+            try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+                channel.truncate(endOf(file, step));
+            }
+            try (MappingIterator<StepReport> kept = reports(file)) {
+                while (kept.hasNextValue()) {
+                    history.add(kept.nextValue());
+                }
             }
         }
         this.lines = Files.newBufferedWriter(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        if (Files.size(file) > 0) {
+            lines.newLine(); // what was kept ends with its last brace
+        }
         this.events = new EventFile(directory.resolve("tensorboard"));
         if (step > 0) {
             events.restart(step + 1);
@@ -54,28 +59,29 @@ final class RunLog implements AutoCloseable {
     }
 
     /**
-     * The lines up to the last of {@code step}: after a rollback a step stands there twice, and the later one is what a
-     * checkpoint was made of.
+     * The byte behind the last report of {@code step}: after a rollback a step stands there twice, and the later one is
+     * what a checkpoint was made of.
      */
-    private static List<String> until(List<String> lines, long step) {
-        int end = 0;
-        for (int i = 0; i < lines.size() && step > 0; i++) {
-            try {
-                if (JsonMapper.shared()
-                                .readValue(lines.get(i), StepReport.class)
-                                .step()
-                        == step) {
-                    end = i + 1;
+    private static long endOf(Path file, long step) throws IOException {
+        long end = 0;
+        try (MappingIterator<StepReport> all = reports(file)) {
+            while (step > 0 && all.hasNextValue()) {
+                if (all.nextValue().step() == step) {
+                    end = all.currentLocation().getByteOffset();
                 }
-            } catch (JacksonException cut) {
-                break; // the line that a killed run was writing
             }
+        } catch (JacksonException cut) {
+            return end; // the line that a killed run was writing
         }
-        return lines.subList(0, end);
+        return end;
+    }
+
+    private static MappingIterator<StepReport> reports(Path file) throws IOException {
+        return JsonMapper.shared().readerFor(StepReport.class).readValues(Files.newInputStream(file));
     }
 
     synchronized void add(StepReport report) throws IOException {
-        remember(report);
+        history.add(report);
         lines.write(JsonMapper.shared().writeValueAsString(report));
         lines.newLine();
         lines.flush();
@@ -100,19 +106,9 @@ final class RunLog implements AutoCloseable {
         }
     }
 
-    /** A rollback takes the steps back that it goes behind. */
-    private void remember(StepReport report) {
-        if (report.rolledBackTo().isPresent()) {
-            long to = report.rolledBackTo().get();
-            reports.removeIf(past -> past.step() > to);
-        } else {
-            reports.add(report);
-        }
-    }
-
-    /** The steps of the run, those that were taken back left out. */
+    /** The steps of the run, those that were taken back left out; of a long run some thousands ({@link ReportHistory}). */
     synchronized List<StepReport> reports() {
-        return List.copyOf(reports);
+        return history.reports();
     }
 
     /** Writes {@code loss.png}, {@code lr.png}, {@code gradient_norm.png}, {@code throughput.png}, {@code bits_per_byte.png}. */
@@ -142,7 +138,7 @@ final class RunLog implements AutoCloseable {
     private record Curve(String name, double[] steps, double[] values) {}
 
     private Curve curve(String name, Function<StepReport, Optional<Double>> value) {
-        List<StepReport> with = reports.stream()
+        List<StepReport> with = reports().stream()
                 .filter(report -> value.apply(report).filter(Double::isFinite).isPresent())
                 .toList();
         return new Curve(

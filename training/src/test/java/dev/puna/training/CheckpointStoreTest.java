@@ -12,10 +12,13 @@ import dev.puna.tensor.ThreadTeam;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.AbstractMap;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -83,6 +86,25 @@ class CheckpointStoreTest {
         try (Trainer trainer = Trainer.begin(recipe, kernels)) {
             run(trainer);
         }
+    }
+
+    /** An OutOfMemoryError of the writing thread does not pass for a checkpoint. */
+    @Test
+    void tellsErrorsOfTheWritingThread() throws IOException {
+        Recipe recipe = recipe("error");
+        Map<String, Long> tokens = new AbstractMap<>() {
+            @Override
+            public Set<Entry<String, Long>> entrySet() {
+                throw new OutOfMemoryError("no heap for this");
+            }
+        };
+        try (Trainer trainer = Trainer.begin(recipe, kernels)) {
+            CheckpointStore store = new CheckpointStore(recipe, Optional.empty(), tokens, 0);
+            store.save(trainer.parameters(), trainer.state());
+            assertThatThrownBy(store::await).isInstanceOf(IOException.class).hasMessageContaining("no heap for this");
+            store.close();
+        }
+        assertThat(names(directory.resolve("error/checkpoints"))).isEmpty();
     }
 
     // ---------------------------------------------------------------------------------------------- damage

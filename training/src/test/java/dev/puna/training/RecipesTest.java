@@ -1,7 +1,10 @@
 package dev.puna.training;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.puna.model.LlamaPreset;
+import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,6 +45,65 @@ class RecipesTest {
         LrSchedule schedule = LrSchedule.of(largest.schedule(), largest.steps());
         assertThat(schedule.lr(8_000)).isEqualTo(8e-5);
         assertThat(schedule.lr(1_200_000)).isCloseTo(8e-7, org.assertj.core.api.Assertions.within(1e-15));
+    }
+
+    @Test
+    void aPresetFillsWhatIsNotGiven() throws IOException {
+        Recipe recipe = Recipe.parse(
+                "model: {preset: llama-3.2-1b, contextLength: 8192}", List.of("model.vocabularySize=32000"));
+        assertThat(recipe.config())
+                .isEqualTo(LlamaPreset.LLAMA_3_2_1B
+                        .config()
+                        .withContextLength(8192)
+                        .withVocabularySize(32_000));
+        assertThat(recipe.toYaml()).contains("width: 2048").contains("contextLength: 8192");
+        assertThat(Recipe.parse(recipe.toYaml(), List.of())).isEqualTo(recipe);
+    }
+
+    @Test
+    void aShapeBesideAPresetIsRefused() {
+        assertThatThrownBy(() -> Recipe.parse("model: {preset: llama-1-7b}", List.of("model.width=288")))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("model.width=288")
+                .hasMessageContaining("llama-1-7b has 4096");
+    }
+
+    /** What a resolved recipe was when a preset hid the fields beside it: checkpoints and runs of then go on. */
+    @Test
+    void defaultsBesideAPresetInAResolvedRecipeWereNotMeant() throws IOException {
+        String old = """
+                name: run
+                model:
+                  preset: llama-3.2-1b
+                  start: somewhere
+                  vocabularySize: 32000
+                  width: 288
+                  layerCount: 6
+                  headCount: 6
+                  kvHeadCount: 6
+                  feedForwardWidth: 768
+                  contextLength: 256
+                  normEpsilon: 1.0E-5
+                  ropeBase: 10000.0
+                  tiedHead: true
+                  vocabularyUsed: 0
+                """;
+        Recipe recipe = Recipe.parse(old, List.of());
+        assertThat(recipe.config()).isEqualTo(LlamaPreset.LLAMA_3_2_1B.config());
+        assertThat(recipe.model().start()).isEqualTo("somewhere");
+        assertThat(recipe).isEqualTo(Recipe.parse("model: {preset: llama-3.2-1b, start: somewhere}", List.of()));
+        assertThat(Recipe.parse(old, List.of("model.contextLength=4096")).config())
+                .isEqualTo(LlamaPreset.LLAMA_3_2_1B.config().withContextLength(4096));
+        assertThatThrownBy(() -> Recipe.parse(old, List.of("model.width=288")))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("model.width=288");
+    }
+
+    @Test
+    void aWindowOfOneStepIsRefused() {
+        assertThatThrownBy(() -> Recipe.parse("name: run", List.of("guards.window=1")))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("guards.window=1");
     }
 
     @Test

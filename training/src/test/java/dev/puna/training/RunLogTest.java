@@ -114,6 +114,62 @@ class RunLogTest {
         assertThat(events).contains(new Scalar(5, "START", 0));
     }
 
+    /** A run of any length takes the memory of some thousand steps, and a resumed one reads its file in pieces. */
+    @Test
+    void aLongRunIsThinned() throws IOException {
+        int steps = 30_000;
+        try (RunLog log = new RunLog(directory, 0)) {
+            for (long step = 1; step <= steps; step++) {
+                log.add(step % 10_000 == 0 ? report(step) : plain(step));
+            }
+            requireThinned(log, steps);
+        }
+        try (RunLog log = new RunLog(directory, steps)) {
+            requireThinned(log, steps);
+            log.add(plain(steps + 1));
+            assertThat(log.reports().getLast().step()).isEqualTo(steps + 1);
+            log.add(report(steps + 2, 99, Optional.of(20_000L), List.of()));
+            assertThat(log.reports().getLast().step()).isEqualTo(20_000);
+            for (long step = 20_001; step <= 2 * steps; step++) {
+                log.add(plain(step));
+            }
+            assertThat(log.reports()).hasSizeLessThan(2 * ReportHistory.POINTS + 10);
+        }
+        assertThat(Files.readAllLines(directory.resolve("metrics.jsonl"))).hasSize(steps + 2 + 40_000);
+    }
+
+    private static void requireThinned(RunLog log, long last) {
+        List<Long> steps = log.reports().stream().map(StepReport::step).toList();
+        assertThat(steps)
+                .hasSizeBetween(ReportHistory.POINTS, 2 * ReportHistory.POINTS + 10)
+                .isSorted()
+                .doesNotHaveDuplicates()
+                .contains(10_000L, 20_000L)
+                .endsWith(last);
+    }
+
+    /** A step that was not evaluated. */
+    private static StepReport plain(long step) {
+        return new StepReport(
+                step,
+                5.0 / step,
+                1e-3,
+                1.5,
+                64 * step,
+                Map.of("a", 0.1),
+                0.5,
+                100,
+                1,
+                Optional.empty(),
+                Optional.empty(),
+                3,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                List.of());
+    }
+
     @Test
     void curvesArePictures() throws IOException {
         try (RunLog log = new RunLog(directory, 0)) {
@@ -249,13 +305,13 @@ class RunLogTest {
     @Test
     void livePageShowsCurvesAndSamplesOnThisMachineOnly() throws IOException {
         Recipe recipe = Recipe.parse("name: watched\nsteps: 5000", List.of());
-        List<StepReport> reports = new ArrayList<>();
-        for (long step = 1; step <= 4500; step++) {
+        ReportHistory reports = new ReportHistory();
+        for (long step = 1; step <= 5500; step++) {
             reports.add(report(step));
         }
-        reports.add(report(4501, 2.25, Optional.empty(), List.of(new StepReport.Sample("int", " <main>"))));
-        reports.add(report(4502));
-        try (LivePage page = new LivePage(0, recipe, () -> reports)) {
+        reports.add(report(5501, 2.25, Optional.empty(), List.of(new StepReport.Sample("int", " <main>"))));
+        reports.add(report(5502));
+        try (LivePage page = new LivePage(0, recipe, reports::reports)) {
             assertThat(get(page.port(), "/")).contains("metrics.json").contains("bitsPerByte");
             String metrics = get(page.port(), "/metrics.json");
             assertThat(metrics)
@@ -263,9 +319,9 @@ class RunLogTest {
                     .contains("\"loss\":2.25")
                     .contains(" <main>");
             int sent = JsonMapper.shared().readTree(metrics).get("reports").size();
-            assertThat(sent).isBetween(1500, 3500);
+            assertThat(sent).isBetween(3000, 3500); // a fifth was evaluated, half of the others is thinned out
             assertThatThrownBy(() -> get(page.port(), "/other")).isInstanceOf(IOException.class);
-            assertThatThrownBy(() -> new LivePage(page.port(), recipe, () -> reports))
+            assertThatThrownBy(() -> new LivePage(page.port(), recipe, reports::reports))
                     .isInstanceOf(ConfigurationException.class)
                     .hasMessageContaining("--watch");
         }

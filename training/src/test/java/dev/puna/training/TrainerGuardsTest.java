@@ -15,7 +15,6 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -247,32 +246,31 @@ class TrainerGuardsTest {
     /** A resumed run rolls back as the uninterrupted one does: to the same bits. */
     @Test
     void resumedRunRepeatsItsRollback() throws IOException {
-        String[] guards = {"guards.onDivergence=rollback", "guards.maxGradientNorm=%s", "schedule.lr=3e-2"};
-        // A norm that some step after the first checkpoint has, and none before it.
-        OptionalLong diverging;
-        double limit;
+        // A limit that the norm of some step passes for the first time after the kill at step 7.
+        double limit = 0;
+        double before = 0;
         try (Trainer probe = Trainer.begin(recipe("probe", "schedule.lr=3e-2"), kernels)) {
-            List<StepReport> reports = run(probe, report -> {});
-            double before = reports.subList(0, 5).stream()
-                    .mapToDouble(StepReport::gradientNorm)
-                    .max()
-                    .orElseThrow();
-            diverging = reports.stream()
-                    .filter(r -> r.step() > 5 && r.gradientNorm() > before)
-                    .mapToLong(StepReport::step)
-                    .findFirst();
-            limit = before;
+            List<Double> norms = run(probe, report -> {}).stream()
+                    .map(StepReport::gradientNorm)
+                    .toList();
+            for (int i = 4; i < norms.size(); i++) {
+                double z = deviationsAbove(norms.subList(i - 4, i), norms.get(i));
+                if (i < 7) {
+                    before = Math.max(before, z);
+                } else {
+                    limit = Math.max(limit, 0.99 * z);
+                }
+            }
         }
-        guards[1] = String.format(java.util.Locale.ROOT, guards[1], limit);
-        if (diverging.isEmpty()) {
-            guards[1] = "guards.maxGradientNorm=1e9"; // nothing explodes: the runs must be equal all the same
-        }
+        assertThat(limit).as("a step that explodes after the kill").isGreaterThan(before);
+        String[] guards = {"guards.onDivergence=rollback", "guards.gradientZScore=" + limit, "schedule.lr=3e-2"};
         List<float[]> expected;
         TrainingState end;
         try (Trainer whole = Trainer.begin(recipe("whole", guards), kernels)) {
             runWhateverComes(whole);
             expected = weights(whole);
             end = whole.state();
+            assertThat(end.rollbacks()).isPositive();
         }
         try (Trainer first = Trainer.begin(recipe("cut", guards), kernels)) {
             assertThatThrownBy(() -> run(first, report -> {
@@ -290,6 +288,15 @@ class TrainerGuardsTest {
                         .isTrue();
             }
         }
+    }
+
+    private static double deviationsAbove(List<Double> recent, double value) {
+        double mean = recent.stream().mapToDouble(x -> x).average().orElseThrow();
+        double variance = recent.stream()
+                .mapToDouble(x -> (x - mean) * (x - mean))
+                .average()
+                .orElseThrow();
+        return (value - mean) / Math.sqrt(variance);
     }
 
     private static void runWhateverComes(Trainer trainer) throws IOException {
