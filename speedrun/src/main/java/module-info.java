@@ -6,8 +6,6 @@ module dev.puna.speedrun {
     requires transitive dev.puna.inference;
     requires dev.puna.assembler; // measures the peaks that MFU is held against
     requires tools.jackson.databind;
-    requires java.management;
-    requires jdk.management;
     requires jdk.httpserver;
     requires com.github.luben.zstd_jni;
     requires org.tukaani.xz;

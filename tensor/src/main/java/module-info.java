@@ -2,6 +2,8 @@
 @org.jspecify.annotations.NullMarked
 module dev.puna.tensor {
     requires static transitive org.jspecify;
+    requires java.management;
+    requires jdk.management; // the memory of systems that are not Linux
 
     exports dev.puna.tensor;
 }

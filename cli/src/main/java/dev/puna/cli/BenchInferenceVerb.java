@@ -6,11 +6,13 @@ import dev.puna.inference.GenerationResult;
 import dev.puna.inference.Llama;
 import dev.puna.inference.LlamaOptions;
 import dev.puna.inference.Sampling;
+import dev.puna.kernels.bench.KernelBench.Arithmetic;
 import dev.puna.model.LlamaConfig;
 import dev.puna.model.LlamaPreset;
 import dev.puna.model.convert.Quantization;
 import dev.puna.model.convert.RandomModel;
 import dev.puna.tensor.DType;
+import dev.puna.tensor.MachineMemory;
 import dev.puna.tensor.ThreadTeam;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -69,7 +71,7 @@ final class BenchInferenceVerb extends Verb {
             double prefillTokensPerSecond,
             double prefillGigaflops,
             double prefillOfPeak,
-            String prefillPeak,
+            Peaks.Limit prefillPeak,
             int generatedTokens,
             double decodeTokensPerSecond,
             double decodeGigabytesPerSecond,
@@ -129,6 +131,10 @@ final class BenchInferenceVerb extends Verb {
             check(path, how, config, greedy);
             double prefill = 0;
             double decode = 0;
+            Arithmetic arithmetic =
+                    llama.checkpoint().dominantDType().isQuantized() ? Arithmetic.INT8 : Arithmetic.FP32;
+            String tier = llama.kernels().tier();
+            Peaks.Limit computing = computePeak(tier, arithmetic);
             double before = readPeak();
             for (int run = 0; run < runs.or(3); run++) {
                 int[] ids = ids(config, promptTokens, run + 1); // each its own: nothing is reused
@@ -137,21 +143,24 @@ final class BenchInferenceVerb extends Verb {
                 decode = Math.max(decode, result.timings().decodeTokensPerSecond());
             }
             double after = readPeak();
-            long read = bytesPerToken(llama, promptTokens + answerTokens / 2);
+            Peaks.Limit computingAfter = computePeak(tier, arithmetic);
+            if (computingAfter.allThreads() > computing.allThreads()) {
+                computing = computingAfter;
+            }
+            long read = bytesPerToken(llama, how.kv().dtypeFor(llama.checkpoint()), promptTokens + answerTokens / 2);
             double flops = flopsPerPromptToken(config, promptTokens);
-            double arithmetic = peaks.allThreads("fp32");
             double reading = Math.max(before, after);
             return new Report(
                     name,
-                    llama.kernels().tier(),
+                    tier,
                     compute.threads(),
                     llama.checkpoint().weights().byteSize(),
                     peaks,
                     promptTokens,
                     prefill,
                     prefill * flops / 1e9,
-                    prefill * flops / 1e9 / arithmetic,
-                    "fp32",
+                    prefill * flops / 1e9 / computing.allThreads(),
+                    computing,
                     answerTokens,
                     decode,
                     decode * read / 1e9,
@@ -160,8 +169,14 @@ final class BenchInferenceVerb extends Verb {
                     after,
                     sinceStart,
                     loadSeconds,
-                    Memory.residentBytes(),
-                    Memory.anonymousBytes());
+                    MachineMemory.residentBytes(),
+                    MachineMemory.anonymousBytes());
+        }
+    }
+
+    private Peaks.Limit computePeak(String tier, Arithmetic arithmetic) {
+        try (ThreadTeam team = compute.openTeam()) {
+            return Peaks.compute(team, tier, arithmetic);
         }
     }
 
@@ -192,13 +207,12 @@ final class BenchInferenceVerb extends Verb {
     }
 
     /** Bytes that a step reads: every weight but the embedding, of which it reads a row, and the keys and values. */
-    private static long bytesPerToken(Llama llama, int position) {
+    private static long bytesPerToken(Llama llama, DType kv, int position) {
         LlamaConfig config = llama.config();
         long weights = llama.checkpoint().weights().byteSize();
         long embedding = config.tiedHead()
                 ? 0
                 : llama.checkpoint().weights().embedding().data().byteSize();
-        DType kv = llama.checkpoint().dominantDType() == DType.F32 ? DType.F32 : DType.F16;
         return weights - embedding + config.kvBytesPerPosition(kv) * position;
     }
 
@@ -228,12 +242,14 @@ final class BenchInferenceVerb extends Verb {
                 "prefill",
                 String.format(
                         Locale.ROOT,
-                        "%d tokens: %s tokens/s, %s GFLOP/s, %.0f %% of the %s peak",
+                        "%d tokens: %s tokens/s, %s GFLOP/s, %.0f %% of %s %s (%s)",
                         report.promptTokens(),
                         Quantity.rate(report.prefillTokensPerSecond()),
                         Quantity.rate(report.prefillGigaflops()),
                         100 * report.prefillOfPeak(),
-                        report.prefillPeak()));
+                        Quantity.rate(report.prefillPeak().allThreads()),
+                        report.prefillPeak().unit(),
+                        report.prefillPeak().work()));
         line(
                 "decode",
                 String.format(

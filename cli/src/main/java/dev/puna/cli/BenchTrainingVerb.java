@@ -5,6 +5,7 @@ import dev.puna.kernels.ComputePrecision;
 import dev.puna.kernels.Kernels;
 import dev.puna.kernels.bench.TimedKernels;
 import dev.puna.tensor.ConfigurationException;
+import dev.puna.tensor.MachineMemory;
 import dev.puna.tensor.ThreadTeam;
 import dev.puna.training.Recipe;
 import dev.puna.training.TrainingBench;
@@ -183,7 +184,7 @@ final class BenchTrainingVerb extends Verb {
             throw new IOException("wrong answer in " + recipe.precision() + ": against the reference tier the loss is "
                     + difference.loss() + " off, the gradients " + difference.gradients() + " (relative)");
         }
-        Memory.forgetPeak();
+        MachineMemory.forgetPeak();
         TrainingBench.Result result = TrainingBench.run(recipe, kernels, steps.or(5));
         Peaks.Limit limit = peaks.highest(
                 switch (precision) {
@@ -216,7 +217,7 @@ final class BenchTrainingVerb extends Verb {
                 limit.allThreads(),
                 result.gigaflops() / limit.allThreads(),
                 need.parameters() + need.activations(),
-                Memory.peakBytes(),
+                MachineMemory.peakBytes(),
                 result.firstLoss(),
                 result.lastLoss(),
                 difference.loss(),

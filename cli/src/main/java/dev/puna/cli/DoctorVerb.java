@@ -7,6 +7,7 @@ import dev.puna.kernels.KernelsChoice;
 import dev.puna.kernels.KernelsChoice.Candidate;
 import dev.puna.kernels.KernelsProvider.Availability.Available;
 import dev.puna.kernels.KernelsProvider.Availability.Refused;
+import dev.puna.tensor.MachineMemory;
 import dev.puna.tensor.ThreadTeam;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -41,7 +42,7 @@ final class DoctorVerb extends Verb {
             String kernels,
             List<Tier> tiers,
             Peaks peaks,
-            Memory memory,
+            MachineMemory memory,
             Disk disk,
             Java java) {}
 
@@ -52,14 +53,15 @@ final class DoctorVerb extends Verb {
         try (ThreadTeam team = compute.openTeam()) {
             report = new Report(
                     Program.VERSION,
-                    System.getProperty("os.name") + " " + System.getProperty("os.version"),
+                    System.getProperty("os.name") + " "
+                            + System.getProperty("os.version").replaceFirst("-.*", ""), // a builder's name may follow
                     Processor.ofThisMachine(),
                     choice.chosen().name(),
                     choice.considered().stream()
                             .map(candidate -> tier(candidate, candidate.equals(choice.chosen())))
                             .toList(),
                     Peaks.measure(team),
-                    Memory.ofThisMachine(),
+                    MachineMemory.now(),
                     disk(),
                     new Java(
                             Runtime.version().toString(),
@@ -120,9 +122,15 @@ final class DoctorVerb extends Verb {
         line(
                 "disk",
                 Quantity.bytes(report.disk().freeBytes()) + " free at "
-                        + report.disk().path());
+                        + belowHome(report.disk().path()));
         line("java", report.java().version() + ", " + report.java().vendor());
-        line("", report.java().home());
+        line("", belowHome(report.java().home()));
+    }
+
+    /** {@code ~/.cache} of the user's own; so that the output can be shown to others. */
+    private static String belowHome(String path) {
+        String home = System.getProperty("user.home");
+        return path.equals(home) || path.startsWith(home + "/") ? "~" + path.substring(home.length()) : path;
     }
 
     private static String figures(Limit limit, Peaks peaks) {

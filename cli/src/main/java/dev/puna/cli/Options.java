@@ -126,6 +126,10 @@ final class Options {
     }
 
     Value<Integer> integer(String names, String label, String description, int smallest) {
+        return integer(names, label, description, smallest, Integer.MAX_VALUE);
+    }
+
+    Value<Integer> integer(String names, String label, String description, int smallest, int largest) {
         return option(
                 names,
                 label,
@@ -134,6 +138,9 @@ final class Options {
                     int number = Integer.parseInt(text);
                     if (number < smallest) {
                         throw new IllegalArgumentException("must be at least " + smallest + ", found " + number);
+                    }
+                    if (number > largest) {
+                        throw new IllegalArgumentException("must be at most " + largest + ", found " + number);
                     }
                     return number;
                 },

@@ -4,6 +4,8 @@ import dev.puna.assembler.MeasuredPeaks;
 import dev.puna.assembler.MeasuredPeaks.Work;
 import dev.puna.kernels.ComputePrecision;
 import dev.puna.kernels.MachinePeaks;
+import dev.puna.kernels.bench.KernelBench;
+import dev.puna.kernels.bench.KernelBench.Arithmetic;
 import dev.puna.tensor.ThreadTeam;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -51,11 +53,13 @@ record Peaks(int threads, List<Limit> limits) {
 
     /** What products of a precision are held against on a tier of kernels, measured in this moment. */
     static Limit compute(ThreadTeam team, String tier, ComputePrecision precision) {
-        List<Work> works = switch (precision) {
-            case F32 -> List.of(Work.FP32);
-            case BF16 -> List.of(Work.FP32, Work.BF16, Work.AMX_BF16);
-        };
-        if (tier.equals("x86") && dev.puna.assembler.Processor.detect() instanceof dev.puna.assembler.Processor p) {
+        return compute(team, tier, precision == ComputePrecision.BF16 ? Arithmetic.BF16 : Arithmetic.FP32);
+    }
+
+    /** The fastest unit that a tier of kernels has for some arithmetic, measured in this moment. */
+    static Limit compute(ThreadTeam team, String tier, Arithmetic arithmetic) {
+        List<Work> works = works(tier, arithmetic);
+        if (!works.isEmpty() && dev.puna.assembler.Processor.detect() instanceof dev.puna.assembler.Processor p) {
             Optional<Limit> highest = works.stream()
                     .flatMap(work -> MeasuredPeaks.measure(p, work, team.size()).stream())
                     .map(Peaks::limit)
@@ -66,6 +70,35 @@ record Peaks(int threads, List<Limit> limits) {
         }
         MachinePeaks peaks = MachinePeaks.measure(team);
         return new Limit("fp32, " + peaks.how(), "GFLOP/s", peaks.gigaflopsOneThread(), peaks.gigaflopsAllThreads());
+    }
+
+    /** Without tiles and bf16 on AVX2; the other tiers compute everything in fp32, compiled by the JVM. */
+    private static List<Work> works(String tier, Arithmetic arithmetic) {
+        boolean avx512 = tier.equals("x86");
+        if (!avx512 && !tier.equals("x86-avx2")) {
+            return List.of();
+        }
+        return switch (arithmetic) {
+            case FP32 -> List.of(Work.FP32);
+            case BF16 -> avx512 ? List.of(Work.FP32, Work.BF16, Work.AMX_BF16) : List.of(Work.FP32);
+            case INT8 -> avx512 ? List.of(Work.FP32, Work.INT8, Work.AMX_INT8) : List.of(Work.FP32, Work.INT8);
+        };
+    }
+
+    /** What the kernels of a tier are held against, on the threads of a team. */
+    static KernelBench.Limits limits(ThreadTeam team, String tier) {
+        return new KernelBench.Limits() {
+            @Override
+            public KernelBench.Peak arithmetic(Arithmetic arithmetic) {
+                Limit limit = compute(team, tier, arithmetic);
+                return new KernelBench.Peak(limit.allThreads(), limit.unit(), limit.work());
+            }
+
+            @Override
+            public KernelBench.Peak reading() {
+                return new KernelBench.Peak(gigabytesPerSecond(team), "GB/s", "reading memory");
+            }
+        };
     }
 
     /** Reading memory on all threads, in 10⁹ bytes a second, measured in this moment. */

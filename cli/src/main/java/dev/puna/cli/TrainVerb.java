@@ -3,6 +3,7 @@ package dev.puna.cli;
 import dev.puna.cli.Options.Value;
 import dev.puna.kernels.Kernels;
 import dev.puna.tensor.ConfigurationException;
+import dev.puna.tensor.MachineMemory;
 import dev.puna.tensor.ThreadTeam;
 import dev.puna.training.Recipe;
 import dev.puna.training.StepReport;
@@ -27,7 +28,7 @@ final class TrainVerb extends Verb {
             "Go on from the run's last checkpoint (--resume last) or from a checkpoint's directory, to the same bits that"
                     + " an undisturbed run has. With a checkpoint of another run this one is a branch of it.");
     private final Value<Integer> watch =
-            options.integer("--watch", "PORT", "Show the run on a page at 127.0.0.1:PORT.", 1);
+            options.integer("--watch", "PORT", "Show the run on a page at 127.0.0.1:PORT.", 1, 65_535);
     private final Value<Boolean> json = options.flag("--json", "Print one JSON document per step.");
     private final ComputeOptions compute = new ComputeOptions(options);
 
@@ -73,7 +74,7 @@ final class TrainVerb extends Verb {
     }
 
     private static void requireMemory(Recipe resolved) {
-        long available = Memory.ofThisMachine().availableBytes();
+        long available = MachineMemory.now().availableBytes();
         Recipe.MemoryNeed need = need(resolved);
         if (need.total() > available) {
             throw new ConfigurationException(

@@ -10,6 +10,7 @@ import dev.puna.model.TokenBatch;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
 import dev.puna.tensor.DType;
+import dev.puna.tensor.MachineMemory;
 import dev.puna.tensor.Slab;
 import dev.puna.tensor.Tensor;
 import dev.puna.tensor.ThreadTeam;
@@ -161,7 +162,7 @@ public final class Engine implements AutoCloseable {
             pageBytes += DraftModel.pageBytes(checkpoint, draftCheckpoint.get(), options);
         }
         long useful = (long) options.maxSequences() * Math.ceilDiv(config.contextLength(), options.pageLength());
-        long budget = options.kvBytes().orElseGet(() -> AvailableMemory.bytes() / 2);
+        long budget = options.kvBytes().orElseGet(() -> MachineMemory.now().availableBytes() / 2);
         long pages = Math.min(Integer.MAX_VALUE / options.pageLength(), Math.min(useful, budget / pageBytes));
         if (pages < 1) {
             throw new ConfigurationException(

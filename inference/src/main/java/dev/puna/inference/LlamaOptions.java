@@ -26,7 +26,8 @@ public record LlamaOptions(String kernels, int threads, KvType kv, int chunk, bo
         BF16,
         Q8_0;
 
-        DType dtypeFor(LlamaCheckpoint checkpoint) {
+        /** The type itself, for a model. */
+        public DType dtypeFor(LlamaCheckpoint checkpoint) {
             return switch (this) {
                 case AUTO -> checkpoint.dominantDType() == DType.F32 ? DType.F32 : DType.F16;
                 case F32 -> DType.F32;

@@ -507,13 +507,6 @@ class EngineTest {
                 .hasMessageContaining("one page");
     }
 
-    @Test
-    void readsWhatLinuxCallsAvailable() {
-        assertThat(AvailableMemory.fromMeminfo(List.of("MemTotal:  9 kB", "MemAvailable:   1234 kB")))
-                .isEqualTo(1234 * 1024);
-        assertThat(AvailableMemory.bytes()).isPositive();
-    }
-
     static Generation accept(Submission submission) {
         return switch (submission) {
             case Submission.Accepted(Generation generation) -> generation;

@@ -20,6 +20,7 @@ import dev.puna.model.convert.ConversionListener;
 import dev.puna.model.convert.ConversionTarget;
 import dev.puna.model.convert.Quantization;
 import dev.puna.tensor.ConfigurationException;
+import dev.puna.tensor.MachineMemory;
 import dev.puna.tensor.ThreadTeam;
 import dev.puna.tokenizer.EncodeOptions;
 import dev.puna.tokenizer.Tokenizer;
@@ -283,7 +284,7 @@ public final class Speedrun implements AutoCloseable {
                 request.seconds(),
                 planning,
                 request.corpus().textBytes(),
-                (long) (MEMORY_SHARE * MemorySize.available()),
+                (long) (MEMORY_SHARE * MachineMemory.now().availableBytes()),
                 request.threads());
     }
 
@@ -514,7 +515,7 @@ public final class Speedrun implements AutoCloseable {
                 measured.yardstick(),
                 tokens.trainingBytes(),
                 tokens.trainingTokens(),
-                MemorySize.peakOfProcess(),
+                MachineMemory.peakBytes(),
                 measured.samples());
     }
 

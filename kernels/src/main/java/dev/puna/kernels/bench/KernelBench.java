@@ -3,30 +3,27 @@ package dev.puna.kernels.bench;
 import dev.puna.kernels.AttentionSpan;
 import dev.puna.kernels.ComputePrecision;
 import dev.puna.kernels.Kernels;
-import dev.puna.kernels.KernelsChoice;
 import dev.puna.kernels.KvView;
-import dev.puna.kernels.MachinePeaks;
 import dev.puna.kernels.ReferenceKernels;
 import dev.puna.tensor.DType;
 import dev.puna.tensor.Shape;
 import dev.puna.tensor.Tensor;
-import dev.puna.tensor.ThreadTeam;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * Times the operations that a LLaMA spends its time in, in the shapes of Llama-3.2-1B (model width 2,048, feed-forward
  * width 8,192, 32 query and 8 key/value heads of 64).
  *
  * <p>Each case first compares some of its results with {@link ReferenceKernels} and fails if they differ by more than
- * rounding explains. Weights of one-row products are larger than the caches; the bandwidth that they are held against
- * is measured on the same memory just before.
+ * rounding explains. Weights of one-row products are larger than the caches. What a case is held against is measured
+ * before and after it.
  */
 public final class KernelBench {
     /**
@@ -57,7 +54,7 @@ public final class KernelBench {
         public String line() {
             return String.format(
                     Locale.ROOT,
-                    "%-10s %-7s %-24s %9.3f ms %7.1f GB/s %7.1f GFLOP/s  %3.0f %% of %.1f %s",
+                    "%-10s %-7s %-24s %9.3f ms %7.1f GB/s %7.1f GFLOP/s  %3.0f %% of %.1f %s (%s)",
                     operation,
                     dtype,
                     shape,
@@ -66,12 +63,36 @@ public final class KernelBench {
                     gigaflops,
                     ofPeak * 100,
                     peak.value(),
-                    peak.unit());
+                    peak.unit(),
+                    peak.work());
         }
     }
 
-    /** The limit that a case runs into. */
-    public record Peak(double value, String unit) {}
+    /**
+     * The limit that a case runs into.
+     *
+     * @param value in {@code unit}, on as many threads as the kernels have
+     * @param work what was measured: {@code "AMX int8"}
+     */
+    public record Peak(double value, String unit, String work) {}
+
+    /** What a product is computed of, on tiers and processors that have instructions for it. */
+    public enum Arithmetic {
+        FP32,
+        /** bf16 by bf16, summed in fp32. */
+        BF16,
+        /** Quantized weights by activations that are quantized on the way. */
+        INT8
+    }
+
+    /** What this machine can do at most on the threads of the kernels, measured when it is asked. */
+    public interface Limits {
+        /** In GFLOP/s or GOP/s, of the fastest unit that the tier has for this. */
+        Peak arithmetic(Arithmetic arithmetic);
+
+        /** In GB/s. */
+        Peak reading();
+    }
 
     private static final int WIDTH = 2048;
     private static final int FEED_FORWARD = 8192;
@@ -97,12 +118,14 @@ public final class KernelBench {
 
     private final Kernels kernels;
     private final Kernels truth;
+    private final Limits limits;
     private final double secondsPerCase;
     private long seed = 20261120;
 
     /** @param secondsPerCase how long each case runs, after as long a time to warm up */
-    public KernelBench(Kernels kernels, double secondsPerCase) {
+    public KernelBench(Kernels kernels, Limits limits, double secondsPerCase) {
         this.kernels = kernels;
+        this.limits = limits;
         this.truth = new ReferenceKernels(kernels.threads());
         this.secondsPerCase = secondsPerCase;
     }
@@ -162,9 +185,9 @@ public final class KernelBench {
             Tensor x = normal(arena, 1, WIDTH);
             Tensor y = allocate(arena, DType.F32, 1, out);
             double error = checkMatmul(y, x, w, arena);
-            double peak = MachinePeaks.gigabytesPerSecond(kernels.threads(), w.data());
+            Peak before = limits.reading();
             double seconds = time(() -> kernels.matmul(y, x, w));
-            peak = Math.max(peak, MachinePeaks.gigabytesPerSecond(kernels.threads(), w.data()));
+            Peak peak = larger(before, limits.reading());
             double gigabytes = w.data().byteSize() / seconds / 1e9;
             double gigaflops = 2.0 * out * WIDTH / seconds / 1e9;
             return new Result(
@@ -174,8 +197,8 @@ public final class KernelBench {
                     seconds,
                     gigabytes,
                     gigaflops,
-                    gigabytes / peak,
-                    new Peak(peak, "GB/s"),
+                    gigabytes / peak.value(),
+                    peak,
                     error);
         }
     }
@@ -187,9 +210,10 @@ public final class KernelBench {
             Tensor x = normal(arena, rows, in);
             Tensor y = allocate(arena, DType.F32, rows, out);
             double error = checkMatmul(y, x, w, arena);
-            double peak = MachinePeaks.gigaflops(kernels.threads());
+            Arithmetic arithmetic = dtype.isQuantized() ? Arithmetic.INT8 : Arithmetic.FP32;
+            Peak before = limits.arithmetic(arithmetic);
             double seconds = time(() -> kernels.matmul(y, x, w));
-            peak = Math.max(peak, MachinePeaks.gigaflops(kernels.threads()));
+            Peak peak = larger(before, limits.arithmetic(arithmetic));
             double gigaflops = 2.0 * rows * in * out / seconds / 1e9;
             return new Result(
                     "matmul",
@@ -198,8 +222,8 @@ public final class KernelBench {
                     seconds,
                     w.data().byteSize() / seconds / 1e9,
                     gigaflops,
-                    gigaflops / peak,
-                    new Peak(peak, "GFLOP/s"),
+                    gigaflops / peak.value(),
+                    peak,
                     error);
         }
     }
@@ -228,10 +252,12 @@ public final class KernelBench {
             double error = error(y.rows(rows - checked, rows), expected, dtype == DType.BF16 ? 3e-2 : 1e-4);
             require(error, "attention " + dtype);
             boolean reading = rows == 1;
-            double peak = reading
-                    ? MachinePeaks.measure(kernels.threads()).gigabytesPerSecondAllThreads()
-                    : MachinePeaks.gigaflops(kernels.threads());
+            Supplier<Peak> limit = reading
+                    ? limits::reading
+                    : () -> limits.arithmetic(dtype == DType.BF16 ? Arithmetic.BF16 : Arithmetic.FP32);
+            Peak before = limit.get();
             double seconds = time(() -> kernels.attention(y, q, spans, scale));
+            Peak peak = larger(before, limit.get());
             double pairs = (double) rows * (length - rows) + (double) rows * (rows + 1) / 2;
             double gigaflops = 4.0 * pairs * HEADS * HEAD_SIZE / seconds / 1e9;
             return new Result(
@@ -241,8 +267,8 @@ public final class KernelBench {
                     seconds,
                     bytes / seconds / 1e9,
                     gigaflops,
-                    (reading ? bytes / seconds / 1e9 : gigaflops) / peak,
-                    new Peak(peak, reading ? "GB/s" : "GFLOP/s"),
+                    (reading ? bytes / seconds / 1e9 : gigaflops) / peak.value(),
+                    peak,
                     error);
         }
     }
@@ -292,8 +318,10 @@ public final class KernelBench {
                         error, error(found.get(i), expected.get(i), precision == ComputePrecision.BF16 ? 0.1 : 1e-4));
             }
             require(error, "attention's training in " + precision);
-            double peak = MachinePeaks.gigaflops(kernels.threads());
+            Arithmetic arithmetic = precision == ComputePrecision.BF16 ? Arithmetic.BF16 : Arithmetic.FP32;
+            Peak before = limits.arithmetic(arithmetic);
             double seconds = time(step);
+            Peak peak = larger(before, limits.arithmetic(arithmetic));
             double pairs = (double) n * (n + 1) / 2;
             double gigaflops = (4.0 + 10.0) * pairs * width / seconds / 1e9;
             return new Result(
@@ -303,10 +331,14 @@ public final class KernelBench {
                     seconds,
                     9.0 * n * width * Float.BYTES / seconds / 1e9,
                     gigaflops,
-                    gigaflops / peak,
-                    new Peak(peak, "GFLOP/s"),
+                    gigaflops / peak.value(),
+                    peak,
                     error);
         }
+    }
+
+    private static Peak larger(Peak a, Peak b) {
+        return b.value() > a.value() ? b : a;
     }
 
     /** The largest difference, as a share of {@code allowed} times the larger of 1 and the largest element. */
@@ -397,28 +429,5 @@ public final class KernelBench {
             tensor.setFloat(i, (float) random.nextGaussian());
         }
         return tensor;
-    }
-
-    /** {@code KernelBench [TIER [SECONDS_PER_CASE [THREADS [DTYPE …]]]]}: the table on standard output. */
-    public static void main(String[] arguments) {
-        String tier = arguments.length > 0 ? arguments[0] : KernelsChoice.AUTO;
-        double seconds = arguments.length > 1 ? Double.parseDouble(arguments[1]) : 0.5;
-        int size = arguments.length > 2
-                ? Integer.parseInt(arguments[2])
-                : Runtime.getRuntime().availableProcessors();
-        List<DType> dtypes = arguments.length > 3
-                ? Arrays.stream(arguments)
-                        .skip(3)
-                        .map(name -> DType.valueOf(name.toUpperCase(Locale.ROOT)))
-                        .toList()
-                : weightTypes();
-        try (ThreadTeam threads = new ThreadTeam("bench", size)) {
-            KernelsChoice choice = KernelsChoice.onThisMachine(tier);
-            choice.reasons().forEach(System.out::println);
-            System.out.println(MachinePeaks.measure(threads));
-            try (Kernels kernels = choice.create(threads)) {
-                new KernelBench(kernels, seconds).run(dtypes, result -> System.out.println(result.line()));
-            }
-        }
     }
 }
