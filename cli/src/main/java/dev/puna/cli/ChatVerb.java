@@ -10,6 +10,7 @@ import dev.puna.inference.GenerationOptions;
 import dev.puna.inference.GenerationResult;
 import dev.puna.inference.Llama;
 import dev.puna.tensor.ConfigurationException;
+import dev.puna.tokenizer.template.TemplateException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -34,6 +35,8 @@ final class ChatVerb extends Verb {
 
     private final ModelOption model = new ModelOption(terminal, options);
     private final Value<String> system = options.text("--system", "TEXT", "A system message to begin with.");
+    private final Value<Boolean> json = options.flag(
+            "--json", "Print every answer as one line of JSON: {\"role\",\"content\",\"finish_reason\",\"tokens\"}.");
     private final SamplingOptions sampling = new SamplingOptions(options, 1024);
     private final ModelOption.CacheOptions cache = new ModelOption.CacheOptions(options);
     private final ComputeOptions compute = new ComputeOptions(options);
@@ -49,6 +52,8 @@ final class ChatVerb extends Verb {
                 "puna chat meta-llama/Llama-3.2-1B-Instruct --system 'You answer in rhymes.'",
                 "echo 'Why is the sky blue?' | puna chat ./Llama-3.2-1B-Instruct --temperature 0");
     }
+
+    record Said(String role, String content, String finishReason, int tokens) {}
 
     /** A conversation on disk, in the shape of OpenAI's API and of fine-tuning data. */
     record Saved(List<ChatMessage> messages) {}
@@ -85,11 +90,21 @@ final class ChatVerb extends Verb {
                     message,
                     wanted,
                     (token, piece) -> {
-                        terminal.out().print(piece);
-                        terminal.out().flush();
+                        if (!json.isGiven()) {
+                            terminal.out().print(piece);
+                            terminal.out().flush();
+                        }
                     },
                     cancellation);
-            terminal.out().println();
+            terminal.out()
+                    .println(
+                            json.isGiven()
+                                    ? Json.write(new Said(
+                                            "assistant",
+                                            result.text(),
+                                            result.finishReason().name().toLowerCase(Locale.ROOT),
+                                            result.tokens().size()))
+                                    : "");
             if (result.finishReason() == FinishReason.CANCELLED) {
                 terminal.err().println(terminal.errColor(Terminal.Color.FAINT, "[stopped]"));
             } else if (result.finishReason() == FinishReason.LENGTH) {
@@ -109,8 +124,8 @@ final class ChatVerb extends Verb {
                                         result.timings().generatedTokens(),
                                         Quantity.rate(result.timings().decodeTokensPerSecond()))));
             }
-        } catch (ConfigurationException e) {
-            // A message that does not fit is no reason to lose the conversation.
+        } catch (ConfigurationException | TemplateException e) {
+            // A message that does not fit, or that the template refuses, is no reason to lose the conversation.
             complain(String.valueOf(e.getMessage()));
         }
         terminal.flush();

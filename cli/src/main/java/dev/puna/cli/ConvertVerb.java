@@ -46,7 +46,9 @@ final class ConvertVerb extends Verb {
             "How these begin: mean (of the old rows) or normal (deviation 0.02). Default: mean.",
             List.of("mean", "normal"));
     private final Value<Long> seed = options.wholeNumber("--seed", "S", "Of --new-rows normal. Default: 0.");
-    private final Value<Boolean> force = options.flag("-f,--force", "Replace what is there.");
+    private final Value<Boolean> force =
+            options.flag("-f,--force", "Replace what is there; of a directory, the model that is in it.");
+    private final Value<Boolean> json = options.flag("--json", "Print one JSON document.");
     private final ComputeOptions compute = new ComputeOptions(options);
 
     ConvertVerb(Terminal terminal) {
@@ -90,24 +92,33 @@ final class ConvertVerb extends Verb {
                 Kernels kernels = compute.openKernels(team)) {
             if (vocabulary.isGiven()) {
                 Path words = ModelOption.resolve(terminal, vocabulary.get());
-                VocabularyGrowth.grow(
-                        source,
-                        Tokenizer.open(words),
-                        words,
-                        target,
-                        VocabularyGrowth.NewRows.valueOf(newRows.or("mean").toUpperCase(Locale.ROOT)),
-                        seed.or(0L),
-                        kernels);
+                try (ProgressBar bar = new ProgressBar(terminal, "growing", ProgressBar.Unit.BYTES)) {
+                    VocabularyGrowth.grow(
+                            source,
+                            Tokenizer.open(words),
+                            words,
+                            target,
+                            VocabularyGrowth.NewRows.valueOf(newRows.or("mean").toUpperCase(Locale.ROOT)),
+                            seed.or(0L),
+                            kernels,
+                            bar::show);
+                }
             } else {
                 try (ProgressBar bar = new ProgressBar(terminal, "converting", ProgressBar.Unit.BYTES)) {
                     Conversion.convert(source, target, how, kernels, bar::show);
                 }
             }
         }
+        Summary summary = new Summary(target, format, sizeOf(target), (System.nanoTime() - begin) / 1e9);
         terminal.out()
-                .println(target + ": " + Quantity.bytes(sizeOf(target)) + " in "
-                        + Quantity.duration((System.nanoTime() - begin) / 1e9));
+                .println(
+                        json.isGiven()
+                                ? Json.writePretty(summary)
+                                : target + ": " + Quantity.bytes(summary.bytes()) + " in "
+                                        + Quantity.duration(summary.seconds()));
     }
+
+    record Summary(Path out, String format, long bytes, double seconds) {}
 
     /** Whether something stands where the model should go: a file, or a directory that is not empty. */
     private static boolean occupied(Path target) throws IOException {

@@ -3,12 +3,14 @@ package dev.puna.cli;
 import dev.puna.kernels.KernelsChoice;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
+import dev.puna.tokenizer.template.TemplateException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -44,7 +46,7 @@ final class Program {
             case "--tier" ->
                 print(KernelsChoice.onThisMachine(KernelsChoice.AUTO).chosen().name() + "\n");
             case "--rehearse" -> Rehearsal.run();
-            case "--tiny" -> Rehearsal.writeTinyModel(words);
+            case "--tiny" -> writeTinyModel(words);
             default -> runVerb(words);
         };
     }
@@ -52,6 +54,19 @@ final class Program {
     private int print(String text) {
         terminal.out().print(text);
         return OK;
+    }
+
+    private int writeTinyModel(List<String> words) {
+        if (words.size() != 2) {
+            error("--tiny: needs the name of one file");
+            return IMPOSSIBLE;
+        }
+        try {
+            Rehearsal.writeTinyModel(Path.of(words.get(1)));
+            return OK;
+        } catch (IOException e) {
+            return report("--tiny", e);
+        }
     }
 
     private int runVerb(List<String> words) {
@@ -88,7 +103,7 @@ final class Program {
             }
             return OK;
         } catch (Exception e) {
-            return report(entry, e);
+            return report(entry.words(), e);
         } catch (OutOfMemoryError e) {
             error("out of memory: the heap may take "
                     + Quantity.bytes(Runtime.getRuntime().maxMemory())
@@ -132,12 +147,14 @@ final class Program {
         return text.toString();
     }
 
-    private int report(VerbEntry entry, Exception failure) {
+    private int report(String verb, Exception failure) {
         debug(failure);
         return switch (failure) {
             case UsageException e ->
-                refused(IMPOSSIBLE, entry.words() + ": " + message(e) + " (see 'puna " + entry.words() + " --help')");
+                refused(IMPOSSIBLE, verb + ": " + message(e) + " (see 'puna " + verb + " --help')");
             case ConfigurationException e -> refused(IMPOSSIBLE, message(e));
+            case TemplateException e ->
+                refused(e.kind() == TemplateException.Kind.RAISED ? IMPOSSIBLE : FAILED, message(e));
             case CorruptFileException e -> refused(FAILED, message(e));
             case NoSuchFileException e -> refused(IMPOSSIBLE, e.getFile() + ": no such file or directory");
             case AccessDeniedException e -> refused(IMPOSSIBLE, e.getFile() + ": permission denied");
@@ -145,7 +162,7 @@ final class Program {
                 refused(IMPOSSIBLE, e.getFile() + ": exists already; choose another name, or --force to replace it");
             case FileSystemException e ->
                 refused(FAILED, e.getFile() + ": " + Objects.requireNonNullElse(e.getReason(), "cannot be used"));
-            case UncheckedIOException e when e.getCause() != null -> report(entry, e.getCause());
+            case UncheckedIOException e when e.getCause() != null -> report(verb, e.getCause());
             case IOException e -> refused(FAILED, message(e));
             default -> refused(FAILED, "internal error: " + failure + " (PUNA_DEBUG=1 shows where)");
         };

@@ -1,10 +1,11 @@
 package dev.puna.cli;
 
 import java.util.Locale;
+import java.util.function.LongSupplier;
 
 /**
  * How far something is, how fast and how long still. On a terminal one line that is written over, ten times a second at
- * most; elsewhere a plain line every ten seconds, and one at the end if it took longer.
+ * most; elsewhere a plain line every ten seconds, and one at the end of what took longer than that.
  */
 final class ProgressBar implements AutoCloseable {
     private static final long REDRAW_NANOS = 100_000_000L;
@@ -27,20 +28,32 @@ final class ProgressBar implements AutoCloseable {
     private final Terminal terminal;
     private final String name;
     private final Unit unit;
-    private final long begin = System.nanoTime();
-    private long lastShown = begin;
+    private final LongSupplier nanoTime;
+    private final long begin;
+    private long lastShown;
     private boolean drawn;
     private long firstDone = -1;
+    private String lastWhat = "";
+    private long lastDone;
+    private long lastTotal;
+    private boolean isLastShown = true;
 
     ProgressBar(Terminal terminal, String name, Unit unit) {
+        this(terminal, name, unit, System::nanoTime);
+    }
+
+    ProgressBar(Terminal terminal, String name, Unit unit, LongSupplier nanoTime) {
         this.terminal = terminal;
         this.name = name;
         this.unit = unit;
+        this.nanoTime = nanoTime;
+        this.begin = nanoTime.getAsLong();
+        this.lastShown = begin;
     }
 
     /** The same, with a count of {@code things} behind: {@code 12 K documents}. */
     void show(long count, String things, long done, long total) {
-        long now = System.nanoTime();
+        long now = nanoTime.getAsLong();
         if (now - lastShown >= (terminal.errInteractive() ? REDRAW_NANOS : LINE_NANOS)) {
             show(Quantity.count(count) + " " + things, done, total);
         }
@@ -54,14 +67,19 @@ final class ProgressBar implements AutoCloseable {
      * @param total 0 if unknown
      */
     void show(String what, long done, long total) {
-        long now = System.nanoTime();
+        long now = nanoTime.getAsLong();
         if (firstDone < 0) {
             firstDone = done;
         }
+        lastWhat = what;
+        lastDone = done;
+        lastTotal = total;
+        isLastShown = false;
         if (terminal.errInteractive() ? now - lastShown < REDRAW_NANOS && done < total : now - lastShown < LINE_NANOS) {
             return;
         }
         lastShown = now;
+        isLastShown = true;
         drawn = true;
         String text = line(what, done, total, (now - begin) / 1e9);
         if (terminal.errInteractive()) {
@@ -105,9 +123,13 @@ final class ProgressBar implements AutoCloseable {
         return text.toString();
     }
 
-    /** Takes the bar away; what comes next begins on a clean line. */
+    /** Takes the bar away; what comes next begins on a clean line. Of plain lines the last says how it ended. */
     @Override
     public void close() {
+        if (drawn && !terminal.errInteractive() && !isLastShown) {
+            isLastShown = true;
+            terminal.err().println(line(lastWhat, lastDone, lastTotal, (nanoTime.getAsLong() - begin) / 1e9));
+        }
         if (drawn && terminal.errInteractive()) {
             terminal.err().print("\r\u001b[K");
             terminal.err().flush();

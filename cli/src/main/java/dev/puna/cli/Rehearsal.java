@@ -66,17 +66,7 @@ final class Rehearsal {
         return worst;
     }
 
-    /** {@code --tiny FILE}: the model of the rehearsal, to try things on. */
-    static int writeTinyModel(List<String> words) {
-        try {
-            writeTinyModel(Path.of(words.getLast()));
-            return Program.OK;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    /** A model that knows bytes and says nonsense: Q8_0, two layers, a vocabulary of single bytes. */
+    /** A model that knows bytes and says nonsense: Q8_0, two layers, a vocabulary of single bytes ({@code --tiny FILE}). */
     static void writeTinyModel(Path file) throws IOException {
         List<String> pieces = new ArrayList<>(List.of("<unk>", "<s>", "</s>"));
         for (int value = 0; value < 256; value++) {

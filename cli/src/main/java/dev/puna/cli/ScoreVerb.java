@@ -44,7 +44,10 @@ final class ScoreVerb extends Verb {
             throw new ConfigurationException("file", file.get(), "is empty: there is nothing to score");
         }
         try (Llama llama = model.open(compute, cache)) {
-            Score score = llama.score(text);
+            Score score;
+            try (ProgressBar bar = new ProgressBar(terminal, "scoring", ProgressBar.Unit.TOKENS)) {
+                score = llama.score(text, (scored, all) -> bar.show("", scored, all));
+            }
             if (score.ids().length == 0) {
                 throw new ConfigurationException(
                         "file", file.get(), "is one token, and this model begins no text with a token of its own");

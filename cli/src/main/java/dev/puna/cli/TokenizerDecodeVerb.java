@@ -12,6 +12,8 @@ final class TokenizerDecodeVerb extends Verb {
     private final Value<String> ids = options.text("--ids", "IDS", "The ids of a document, separated by spaces.");
     private final Value<String> file =
             options.text("--file", "F", "Ids separated by spaces, one document per line. Default: standard input.");
+    private final Value<Boolean> json =
+            options.flag("--json", "Print a JSON object per document, {\"text\"}, on a line of its own.");
 
     TokenizerDecodeVerb(Terminal terminal) {
         super(terminal);
@@ -41,6 +43,8 @@ final class TokenizerDecodeVerb extends Verb {
         }
     }
 
+    record Text(String text) {}
+
     /** Bytes as they are: what was no UTF-8 before encoding is none after decoding. */
     private void decode(Tokenizer opened, String line, int number) {
         String stripped = line.strip();
@@ -56,6 +60,10 @@ final class TokenizerDecodeVerb extends Verb {
                 throw new ConfigurationException(
                         "ids", words[i], "line " + number + ": the vocabulary has " + opened.vocabularySize() + " ids");
             }
+        }
+        if (json.isGiven()) {
+            terminal.out().println(Json.write(new Text(opened.decode(found))));
+            return;
         }
         byte[] bytes = opened.decodeBytes(found);
         terminal.out().write(bytes, 0, bytes.length);

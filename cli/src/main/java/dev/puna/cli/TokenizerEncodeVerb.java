@@ -1,5 +1,6 @@
 package dev.puna.cli;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.puna.cli.Options.Value;
 import dev.puna.tokenizer.EncodeOptions;
 import dev.puna.tokenizer.Encoder;
@@ -11,7 +12,9 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -32,6 +35,10 @@ final class TokenizerEncodeVerb extends Verb {
     private final Value<Boolean> special =
             options.flag("--special", "The names of control tokens in the text become these tokens.");
     private final Value<Boolean> count = options.flag("--count", "Print the number of tokens of every document.");
+    private final Value<Boolean> json = options.flag(
+            "--json",
+            "Print a JSON object per document, on a line of its own: {\"tokens\",\"ids\"}, with --pieces also"
+                    + " {\"pieces\"}, with --count only {\"tokens\"}.");
 
     TokenizerEncodeVerb(Terminal terminal) {
         super(terminal);
@@ -102,9 +109,28 @@ final class TokenizerEncodeVerb extends Verb {
         throw new IOException(name + ": line " + number + ": expected a JSON object with a string \"text\"");
     }
 
+    /** @param tokens how many */
+    @JsonInclude(JsonInclude.Include.NON_ABSENT)
+    record Encoded(int tokens, Optional<int[]> ids, Optional<List<String>> pieces) {}
+
+    private Encoded encoded(Tokenizer opened, TokenBuffer buffer) {
+        int[] found = buffer.toArray();
+        return new Encoded(
+                found.length,
+                count.isGiven() ? Optional.empty() : Optional.of(found),
+                pieces.isGiven()
+                        ? Optional.of(
+                                Arrays.stream(found).mapToObj(opened::piece).toList())
+                        : Optional.empty());
+    }
+
     private void encode(Tokenizer opened, Encoder encoder, byte[] utf8, EncodeOptions how, TokenBuffer buffer) {
         buffer.clear();
         encoder.encode(utf8, 0, utf8.length, how, buffer);
+        if (json.isGiven()) {
+            terminal.out().println(Json.write(encoded(opened, buffer)));
+            return;
+        }
         if (count.isGiven()) {
             terminal.out().println(buffer.size());
             return;

@@ -169,6 +169,27 @@ final class ModelVerbsTest {
     }
 
     @Test
+    void aTemplateThatRefusesAMessageDoesNotEndTheChat() throws IOException {
+        Path refusing = directory.resolve("refusing");
+        assertThat(Session.of("convert", model, refusing.toString()).status()).isZero();
+        Path settings = refusing.resolve("tokenizer_config.json");
+        Files.writeString(settings, """
+                {"chat_template": "{% if messages[-1]['content'] == 'bad' %}{{ raise_exception('not that') }}{% endif %}\
+                {{ messages[-1]['content'] }}"}""");
+        String[] words = {"chat", refusing.toString(), "--max-tokens", "2"};
+        Path saved = directory.resolve("refused.json");
+        Session session = Session.withInput("hello\nbad\ngood\n/save " + saved + "\n", words);
+        assertThat(session.status()).as(session.err()).isZero();
+        assertThat(session.err()).contains("refuses this conversation: not that");
+        assertThat(JsonMapper.shared().readTree(Files.readString(saved)).get("messages"))
+                .hasSize(4);
+        Files.writeString(settings, "{\"chat_template\": \"{% if %}\"}");
+        session = Session.withInput("hello\n", words);
+        assertThat(session.status()).isEqualTo(1);
+        assertThat(session.err()).contains("chat template, line 1").doesNotContain("internal error");
+    }
+
+    @Test
     void inspectCountsParametersAndTypes() {
         JsonNode content = JsonMapper.shared()
                 .readTree(Session.of("inspect", model, "--json").out());

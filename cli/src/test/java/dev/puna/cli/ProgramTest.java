@@ -2,8 +2,12 @@ package dev.puna.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -55,6 +59,25 @@ final class ProgramTest {
     @Test
     void versionNamesPunaAndJava() {
         assertThat(Session.of("--version").out()).matches("puna \\d+\\.\\d+\\.\\d+ \\(Java 25.*\\)\n");
+    }
+
+    @Test
+    void theTinyModelNeedsANameThatCanBeWritten(@TempDir Path directory) throws IOException {
+        Session session = Session.of("--tiny");
+        assertThat(session.status()).isEqualTo(2);
+        assertThat(session.err()).isEqualTo("puna: --tiny: needs the name of one file\n");
+        Path file = Files.writeString(directory.resolve("file"), "");
+        session = Session.of("--tiny", file.resolve("below.gguf").toString());
+        assertThat(session.status()).isPositive();
+        assertThat(session.err()).startsWith("puna: ").contains("file").doesNotContain("internal error");
+        assertThat(session.err().lines()).hasSize(1);
+    }
+
+    @Test
+    void aPortThatIsNoneIsRefused() {
+        Session session = Session.of("train", "none.yaml", "--watch", "70000");
+        assertThat(session.status()).isEqualTo(2);
+        assertThat(session.err()).contains("--watch: must be at most 65535, found 70000");
     }
 
     @Test

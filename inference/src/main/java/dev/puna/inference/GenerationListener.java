@@ -1,6 +1,9 @@
 package dev.puna.inference;
 
-/** Hears of every token as it is chosen, on the thread that generates. What it throws ends the generation. */
+/**
+ * Hears of every token as it is chosen, on the thread that generates. What it throws ends the generation; so does its
+ * {@link Cancellation}, which lets the tokens so far be the result instead.
+ */
 @FunctionalInterface
 public interface GenerationListener {
     /** Hears nothing. */

@@ -404,7 +404,12 @@ public final class Llama implements AutoCloseable {
 
     /** Scores a text, begun as a prompt is. */
     public Score score(String text) {
-        return score(encodePrompt(text), text.getBytes(StandardCharsets.UTF_8).length, new Cancellation());
+        return score(text, (scored, all) -> {});
+    }
+
+    /** Scores a text, begun as a prompt is, telling {@code listener} how far it is. */
+    public Score score(String text, ScoreListener listener) {
+        return score(encodePrompt(text), text.getBytes(StandardCharsets.UTF_8).length, new Cancellation(), listener);
     }
 
     /**
@@ -415,6 +420,10 @@ public final class Llama implements AutoCloseable {
      * @throws java.util.concurrent.CancellationException if cancelled
      */
     public Score score(int[] ids, long byteCount, Cancellation cancellation) {
+        return score(ids, byteCount, cancellation, (scored, all) -> {});
+    }
+
+    private Score score(int[] ids, long byteCount, Cancellation cancellation, ScoreListener listener) {
         lock.lock();
         try {
             requireOpen();
@@ -430,7 +439,7 @@ public final class Llama implements AutoCloseable {
             int start = 0;
             while (scored < ids.length) {
                 int end = Math.min(ids.length, start + window);
-                scoreWindow(ids, start, end, scored, logProbabilities, cancellation);
+                scoreWindow(ids, start, end, scored, logProbabilities, cancellation, listener);
                 scored = end;
                 start = end - window / 2;
             }
@@ -443,7 +452,13 @@ public final class Llama implements AutoCloseable {
 
     /** Scores ids {@code [from, end)} in a sequence that begins with id {@code start}. */
     private void scoreWindow(
-            int[] ids, int start, int end, int from, double[] logProbabilities, Cancellation cancellation) {
+            int[] ids,
+            int start,
+            int end,
+            int from,
+            double[] logProbabilities,
+            Cancellation cancellation,
+            ScoreListener listener) {
         int vocabulary = config().vocabularySize();
         try (KvCache keysAndValues = new KvCache(config(), cache.dtype());
                 Slab slab = new Slab(Slab.bytesFor(DType.F32, SCORED_ROWS, vocabulary))) {
@@ -471,6 +486,7 @@ public final class Llama implements AutoCloseable {
                     int target = done + firstWanted + row + 1;
                     scoreRows(some, ids, target, logProbabilities);
                 }
+                listener.onScored(Math.max(from, done + count), ids.length - 1);
             }
         }
     }

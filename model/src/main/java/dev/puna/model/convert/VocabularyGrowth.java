@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Gives a model a larger vocabulary: the embedding, and the head unless it is tied, get a row for each new id behind those
@@ -52,6 +53,7 @@ public final class VocabularyGrowth {
      * @param tokenizer whose first ids are the model's
      * @param tokenizerPath where it was read from; its files are taken along
      * @param seed of {@link NewRows#NORMAL}
+     * @param listener hears of every tensor
      */
     public static void grow(
             LlamaCheckpoint source,
@@ -60,7 +62,8 @@ public final class VocabularyGrowth {
             Path directory,
             NewRows newRows,
             long seed,
-            Kernels kernels)
+            Kernels kernels,
+            ConversionListener listener)
             throws IOException {
         if (source.format() != Format.HUGGING_FACE) {
             throw new ConfigurationException(
@@ -101,10 +104,30 @@ public final class VocabularyGrowth {
                 special.bos().isPresent() ? Optional.of(special.bos().getAsInt()) : Optional.empty(),
                 special.endOfGeneration());
         try (StagedModel staged = StagedModel.in(directory)) {
-            Safetensors.writeDirectory(staged.path(), Map.of("format", "pt"), tensors, Safetensors.DEFAULT_SHARD_BYTES);
+            Safetensors.writeDirectory(
+                    staged.path(), Map.of("format", "pt"), told(tensors, listener), Safetensors.DEFAULT_SHARD_BYTES);
             Vocabulary.writeHuggingFace(tokenizer, tokenizerPath, staged.path());
             staged.publish(HuggingFaceFormat.CONFIG_FILE, json);
         }
+    }
+
+    /** The same tensors, which tell how far their writing is. */
+    private static List<OutgoingTensor> told(List<OutgoingTensor> tensors, ConversionListener listener) {
+        long total = 0;
+        for (OutgoingTensor tensor : tensors) {
+            total += tensor.byteSize();
+        }
+        long all = total;
+        AtomicLong done = new AtomicLong();
+        List<OutgoingTensor> telling = new ArrayList<>();
+        for (OutgoingTensor tensor : tensors) {
+            telling.add(new OutgoingTensor(tensor.name(), tensor.dtype(), tensor.shape(), sink -> {
+                listener.onTensor(tensor.name(), done.get(), all);
+                tensor.producer().produce(sink);
+                listener.onTensor(tensor.name(), done.addAndGet(tensor.byteSize()), all);
+            }));
+        }
+        return telling;
     }
 
     @FunctionalInterface
