@@ -6,21 +6,22 @@ import dev.puna.speedrun.Corpus;
 import dev.puna.speedrun.Plan;
 import dev.puna.speedrun.Results;
 import dev.puna.speedrun.Speedrun;
-import dev.puna.speedrun.SpeedrunListener;
 import dev.puna.speedrun.SpeedrunRequest;
-import dev.puna.speedrun.Stage;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** {@code puna speedrun}: from raw text on this machine to a model that can be talked to, in a given time. */
 final class SpeedrunVerb extends Verb {
     private static final double DEFAULT_MINUTES = 10;
-    private static final String DEFAULT_OUT = "speedrun";
+    private static final Pattern CONTROL = Pattern.compile("[\\p{Cc}&&[^\n\t]]");
+    private static final String DEFAULT_OUT = "my-llama";
 
     private final Value<String> corpus = options.text(
             "--corpus",
@@ -36,7 +37,8 @@ final class SpeedrunVerb extends Verb {
     private final Value<Boolean> noServe = options.flag("--no-serve", "End when the report is written.");
     private final Value<Integer> port =
             options.integer("--port", "P", "Of the page, on 127.0.0.1. Default: any that is free.", 0);
-    private final Value<Boolean> json = options.flag("--json", "Print the plan or the results as one JSON document.");
+    private final Value<Boolean> json =
+            options.flag("--json", "Print the plan or the results as one JSON document, and end.");
     private final ComputeOptions compute = new ComputeOptions(options);
 
     SpeedrunVerb(Terminal terminal) {
@@ -57,35 +59,24 @@ final class SpeedrunVerb extends Verb {
         Corpus learned = corpus.isGiven()
                 ? Corpus.of(Path.of(corpus.get()))
                 : Corpus.ofJdk(Path.of(System.getProperty("java.home")));
-        Path directory = dryRun.isGiven() ? Files.createTempDirectory("puna-speedrun") : Path.of(out.or(DEFAULT_OUT));
-        SpeedrunRequest request = new SpeedrunRequest(
-                learned,
-                minutes.or(DEFAULT_MINUTES),
-                directory,
-                KernelsChoice.requested(compute.kernels(), System.getenv()),
-                compute.threads(),
-                port.or(0));
-        try (View view = new View(terminal, request.minutes(), dryRun.isGiven());
-                Speedrun run = Speedrun.open(request, view)) {
-            say(learned.kind() + ", " + Quantity.bytes(learned.textBytes()) + " of text: " + learned.path());
-            if (dryRun.isGiven()) {
-                plan(run.plan());
-                return;
-            }
+        double wanted = minutes.or(DEFAULT_MINUTES);
+        if (dryRun.isGiven()) {
+            plan(learned, wanted);
+            return;
+        }
+        Path directory = Path.of(out.or(DEFAULT_OUT));
+        try (SpeedrunView view = new SpeedrunView(terminal, wanted, false);
+                Speedrun run = Speedrun.open(request(learned, wanted, directory), view)) {
+            say(describe(learned));
             say("everything goes to " + directory + "; stopped at any moment, the same command goes on");
             say("watch at http://127.0.0.1:" + run.openPage() + "/");
-            Results results = run.run();
-            view.clear();
+            Results results = goOn(run, view);
             if (json.isGiven()) {
                 terminal.out().println(Json.writePretty(results));
                 terminal.out().flush();
-            } else {
-                results(results, directory);
+                return;
             }
-        } finally {
-            if (dryRun.isGiven()) {
-                delete(directory);
-            }
+            results(results, directory);
         }
         if (!noServe.isGiven()) {
             ServeVerb serve = new ServeVerb(terminal);
@@ -97,12 +88,68 @@ final class SpeedrunVerb extends Verb {
                     "speedrun",
                     "--threads",
                     Integer.toString(compute.threads())));
+            say("the new model; Ctrl-C ends");
             serve.run();
         }
     }
 
+    private SpeedrunRequest request(Corpus learned, double wanted, Path directory) {
+        return new SpeedrunRequest(
+                learned,
+                wanted,
+                directory,
+                KernelsChoice.requested(compute.kernels(), System.getenv()),
+                compute.threads(),
+                port.or(0));
+    }
+
+    private static String describe(Corpus learned) {
+        return learned.kind() + ", " + Quantity.bytes(learned.textBytes()) + " of text: " + learned.path();
+    }
+
+    /** All stages; who ends the program meanwhile is told that nothing is lost. */
+    private Results goOn(Speedrun run, SpeedrunView view) throws IOException {
+        Thread farewell = new Thread(() -> {
+            view.clear();
+            say("stopped; the same command goes on");
+        });
+        Runtime.getRuntime().addShutdownHook(farewell);
+        try {
+            Results results = run.run();
+            view.clear();
+            return results;
+        } finally {
+            unhook(farewell);
+        }
+    }
+
+    private static void unhook(Thread hook) {
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException ending) {
+            // It is running.
+        }
+    }
+
+    /** Measures in a folder of its own, of which nothing stays. */
+    private void plan(Corpus learned, double wanted) throws IOException {
+        SpeedrunRequest request = request(learned, wanted, Files.createTempDirectory("puna-speedrun"));
+        Thread cleaning = new Thread(() -> delete(request.out()));
+        Runtime.getRuntime().addShutdownHook(cleaning);
+        try (SpeedrunView view = new SpeedrunView(terminal, wanted, true);
+                Speedrun run = Speedrun.open(request, view)) {
+            say(describe(learned));
+            Plan plan = run.plan();
+            view.clear();
+            print(plan, wanted);
+        } finally {
+            unhook(cleaning);
+            delete(request.out());
+        }
+    }
+
     private void say(String line) {
-        terminal.err().println(line);
+        terminal.err().println(terminal.errInteractive() ? SpeedrunView.wrapped(line, terminal.columns(), 2) : line);
     }
 
     @SuppressWarnings("AnnotateFormatMethod")
@@ -110,7 +157,7 @@ final class SpeedrunVerb extends Verb {
         terminal.out().println(String.format(Locale.ROOT, format, values));
     }
 
-    private void plan(Plan plan) {
+    private void print(Plan plan, double wanted) {
         if (json.isGiven()) {
             terminal.out().println(Json.writePretty(plan));
             return;
@@ -142,6 +189,7 @@ final class SpeedrunVerb extends Verb {
                 Quantity.duration(plan.trainingSeconds()), Quantity.duration(plan.otherSeconds()));
         print("memory               %s off the heap", Quantity.bytes(plan.memoryBytes()));
         print("expected             %.2f bits per byte", plan.expectedBitsPerByte());
+        plan.warning(wanted).ifPresent(this::say);
     }
 
     private void results(Results results, Path directory) {
@@ -163,7 +211,9 @@ final class SpeedrunVerb extends Verb {
                 Quantity.duration(results.seconds()));
         print("");
         results.samples().stream().limit(2).forEach(sample -> {
-            terminal.out().println(terminal.color(Terminal.Color.BOLD, sample.prompt()) + sample.text());
+            terminal.out()
+                    .println(
+                            terminal.color(Terminal.Color.BOLD, printable(sample.prompt())) + printable(sample.text()));
             print("");
         });
         print("model    %s (Hugging Face), %s", directory.resolve("model"), directory.resolve("model-Q8_0.gguf"));
@@ -171,109 +221,17 @@ final class SpeedrunVerb extends Verb {
         terminal.out().flush();
     }
 
-    private static void delete(Path directory) throws IOException {
-        List<Path> all;
-        try (Stream<Path> walk = Files.walk(directory)) {
-            all = walk.sorted(Comparator.reverseOrder()).toList();
-        }
-        for (Path path : all) {
-            Files.deleteIfExists(path);
-        }
+    /** What a young model writes may be anything, also what a terminal takes for a command. */
+    static String printable(String text) {
+        return CONTROL.matcher(text).replaceAll("\ufffd");
     }
 
-    /** A line for each stage that is done; on a terminal the one at work below it, written over. */
-    private static final class View implements SpeedrunListener, AutoCloseable {
-        private static final long REDRAW_NANOS = 200_000_000L;
-        private static final long LINE_NANOS = 15_000_000_000L;
-        private static final int BAR = 16;
-
-        private final Terminal terminal;
-        private final double seconds;
-        private final boolean quiet;
-        private final long began = System.nanoTime();
-        private double before;
-        private long shown = began;
-        private boolean drawn;
-
-        /** @param quiet whether to show nothing but a bar on a terminal */
-        View(Terminal terminal, double minutes, boolean quiet) {
-            this.terminal = terminal;
-            this.seconds = 60 * minutes;
-            this.quiet = quiet;
-        }
-
-        @Override
-        public synchronized void begins(Stage stage) {
-            progress(stage, 0, stage.description());
-        }
-
-        @Override
-        public synchronized void progress(Stage stage, double fraction, String text) {
-            long now = System.nanoTime();
-            boolean interactive = terminal.errInteractive();
-            if (now - shown < (interactive ? REDRAW_NANOS : LINE_NANOS)) {
-                return;
-            }
-            shown = now;
-            int filled = (int) (Math.clamp(fraction, 0, 1) * BAR);
-            double left = Math.max(0, seconds - before - (now - began) / 1e9);
-            String line = String.format(
-                    Locale.ROOT,
-                    "%-9s [%s%s] %3.0f %%  %s  %s left",
-                    stage.title(),
-                    "#".repeat(filled),
-                    ".".repeat(BAR - filled),
-                    100 * fraction,
-                    text,
-                    Quantity.duration(left));
-            if (interactive) {
-                int width = Math.max(20, terminal.columns() - 1);
-                terminal.err().print("\r" + (line.length() > width ? line.substring(0, width) : line) + "\u001b[K");
-                terminal.err().flush();
-                drawn = true;
-            } else if (!quiet) {
-                terminal.err().println(line);
-            }
-        }
-
-        @Override
-        public synchronized void done(Stage stage, double took, String summary, boolean earlier) {
-            clear();
-            if (earlier) {
-                before += took;
-            }
-            if (!quiet) {
-                terminal.err()
-                        .println(String.format(
-                                Locale.ROOT,
-                                "%-9s %7s %3.0f %%  %s%s",
-                                stage.title(),
-                                Quantity.duration(took),
-                                100 * took / seconds,
-                                summary,
-                                earlier ? " (before)" : ""));
-            }
-        }
-
-        @Override
-        public synchronized void note(String line) {
-            clear();
-            if (!quiet) {
-                terminal.err().println(line);
-            }
-        }
-
-        private synchronized void clear() {
-            if (drawn) {
-                terminal.err().print("\r\u001b[K");
-                terminal.err().flush();
-                drawn = false;
-            }
-        }
-
-        @Override
-        public synchronized void close() {
-            clear();
+    /** As far as it goes: what is left lies in the system's folder for such things. */
+    private static void delete(Path directory) {
+        try (Stream<Path> walk = Files.walk(directory)) {
+            walk.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
+        } catch (IOException | UncheckedIOException gone) {
+            // by another thread
         }
     }
 }

@@ -21,16 +21,20 @@ record Terminal(
         boolean errInteractive,
         int columns) {
 
-    /** The process's own streams. The launcher says which are terminals: {@code -Dpuna.terminal=ioe}. */
+    /**
+     * The process's own streams. The launcher says which are terminals: {@code -Dpuna.terminal=ioe}. One that cannot move
+     * its cursor ({@code TERM=dumb}) is written to as a file is.
+     */
     static Terminal ofProcess() {
         String interactive = System.getProperty("puna.terminal", "");
+        boolean moves = !"dumb".equals(System.getenv("TERM"));
         return new Terminal(
                 new FileInputStream(FileDescriptor.in),
                 new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8),
                 new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8),
                 interactive.contains("i"),
-                interactive.contains("o"),
-                interactive.contains("e"),
+                moves && interactive.contains("o"),
+                moves && interactive.contains("e"),
                 Math.max(20, Integer.getInteger("puna.columns", 80)));
     }
 

@@ -35,6 +35,11 @@ public final class ReadReport {
         textBytes.add(document.utf8Length());
     }
 
+    /** A document that is counted already becomes one more: its bytes stay the same. */
+    public void addPiece() {
+        documents.increment();
+    }
+
     /** One record was well formed but is not wanted; {@code reason} is a short constant phrase. */
     public void skip(String reason) {
         skip(reason, 1);

@@ -9,12 +9,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Enumeration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 
 /**
@@ -30,6 +32,8 @@ public record Corpus(Path path, String kind, String source, List<Path> inputs, l
     /** Text that such dumps hold, for each byte of the compressed file. */
     private static final double BZIP2_RATIO = 4;
 
+    private static final byte[] SEVEN_ZIP = {'7', 'z', (byte) 0xbc, (byte) 0xaf, 0x27, 0x1c};
+
     private static final double MARKUP_SHARE = 0.5;
 
     /** Endings of programs, of the ones that the source of programs takes the usual. */
@@ -37,11 +41,32 @@ public record Corpus(Path path, String kind, String source, List<Path> inputs, l
             "java", "c", "h", "cc", "cpp", "hpp", "cs", "go", "rs", "py", "js", "ts", "tsx", "rb", "php", "scala", "sh",
             "sql", "swift", "lua", "pl", "hs", "jl", "m", "f90", "asm");
 
+    /**
+     * Longer texts go in pieces of so many characters, where a corpus may be a few long ones: of whole ones none could be
+     * held out.
+     */
+    private static final int PIECE_CHARS = 16384;
+
+    private static final String PIECES = ", pieces: " + PIECE_CHARS;
+
+    /** What {@code books} takes as one text; beyond it is read by lines. */
+    private static final long MOST_OF_A_BOOK = 60 << 20;
+
+    /** A document in this many is held out, and of little text more, so that about twenty pieces are. */
+    private static final int HELD_OUT_ONE_IN = 50;
+
+    private static final int LEAST_HELD_OUT_PIECES = 20;
+
     /** Every licence: a model that stays with its owner may learn from what the owner may read. */
     private static final String CODE = "github, licences: any";
 
     public Corpus {
         inputs = List.copyOf(inputs);
+    }
+
+    /** Of so much text, one document in this many is held out. */
+    static int heldOutOneIn(long textBytes) {
+        return Math.clamp(textBytes / (LEAST_HELD_OUT_PIECES * PIECE_CHARS), 4, HELD_OUT_ONE_IN);
     }
 
     /**
@@ -53,9 +78,9 @@ public record Corpus(Path path, String kind, String source, List<Path> inputs, l
         Path zip = javaHome.resolve("lib/src.zip");
         if (!Files.isRegularFile(zip)) {
             throw new ConfigurationException(
-                    "corpus",
+                    "--corpus",
                     zip,
-                    "this JDK came without its sources. Debian and Ubuntu: apt-get install openjdk-25-source; Fedora:"
+                    "there is no such file: this JDK came without its sources. Debian and Ubuntu: apt-get install openjdk-25-source; Fedora:"
                             + " dnf install java-25-openjdk-src; Temurin's archives from adoptium.net have them. Or name"
                             + " your own text: --corpus DIR|FILE|ZIP");
         }
@@ -84,11 +109,14 @@ public record Corpus(Path path, String kind, String source, List<Path> inputs, l
             return code(file, "source code in an archive");
         }
         if (name.endsWith(".7z")) {
+            if (!isSevenZip(file)) {
+                throw unknown(file, "is not a 7z archive");
+            }
             return new Corpus(
                     file, "a StackExchange dump", "stackexchange", List.of(file), (long) (size * BZIP2_RATIO));
         }
         String head = head(file);
-        boolean compressed = !Compression.ofName(file).equals(Compression.NONE);
+        boolean compressed = !Compression.ofName(file).equals(Compression.NONE) || name.endsWith(".tgz");
         long text = compressed ? (long) (size * BZIP2_RATIO) : size;
         if (head.contains("<mediawiki")) {
             return new Corpus(file, "a Wikipedia dump", "wikipedia", List.of(file), (long) (text * MARKUP_SHARE));
@@ -98,15 +126,21 @@ public record Corpus(Path path, String kind, String source, List<Path> inputs, l
                     file, "a StackExchange dump", "stackexchange", List.of(file), (long) (text * MARKUP_SHARE));
         }
         if (isTar(file) || (name.endsWith(".tex") && !compressed)) {
-            return new Corpus(file, "LaTeX as arXiv ships it", "arxiv", List.of(file), text);
+            return new Corpus(file, "LaTeX", "arxiv" + PIECES, List.of(file), text);
         }
         if (head.stripLeading().startsWith("{") && (name.contains(".jsonl") || name.contains(".json"))) {
-            return new Corpus(file, "documents as JSON lines", "jsonl", List.of(file), text);
+            return new Corpus(file, "documents as JSON lines", "jsonl" + PIECES, List.of(file), text);
         }
         if (head.indexOf('\0') >= 0 || head.isEmpty()) {
             throw unknown(file, head.isEmpty() ? "is empty" : "is a binary file of no kind that is known here");
         }
-        return new Corpus(file, "plain text", "books", List.of(file), text);
+        return text(file, text, text);
+    }
+
+    /** Plain text: as books with their frames, where none is too large for that. */
+    private static Corpus text(Path path, long bytes, long largest) {
+        return new Corpus(
+                path, "plain text", (largest > MOST_OF_A_BOOK ? "text" : "books") + PIECES, List.of(path), bytes);
     }
 
     private static Corpus ofFolder(Path folder) throws IOException {
@@ -121,6 +155,7 @@ public record Corpus(Path path, String kind, String source, List<Path> inputs, l
         List<Path> dumps = new ArrayList<>();
         long programs = 0;
         long texts = 0;
+        long largest = 0;
         long latex = 0;
         for (Path file : files) {
             String name = nameOf(file);
@@ -130,12 +165,13 @@ public record Corpus(Path path, String kind, String source, List<Path> inputs, l
                 programs += size;
             } else if (ending.equals("txt")) {
                 texts += size;
+                largest = Math.max(largest, size);
             } else if (ending.equals("tex")) {
                 latex += size;
             } else if (name.endsWith(".7z")
                     || name.contains(".jsonl")
                     || name.contains(".xml.bz2")
-                    || name.endsWith(".tar")
+                    || name.matches(".*\\.(tar|tar\\.\\w+|tgz)")
                     || name.equals("posts.xml")) {
                 dumps.add(file);
             }
@@ -164,10 +200,10 @@ public record Corpus(Path path, String kind, String source, List<Path> inputs, l
             return new Corpus(folder, "source code", CODE, List.of(folder), programs);
         }
         if (latex > texts) {
-            return new Corpus(folder, "a paper in LaTeX", "arxiv", List.of(folder), latex);
+            return new Corpus(folder, "LaTeX", "arxiv" + PIECES, List.of(folder), latex);
         }
         if (texts > 0) {
-            return new Corpus(folder, "plain text", "books", List.of(folder), texts);
+            return text(folder, texts, largest);
         }
         throw unknown(folder, "has " + files.size() + " files, and none of a kind that is known here");
     }
@@ -182,7 +218,7 @@ public record Corpus(Path path, String kind, String source, List<Path> inputs, l
                     text += Math.max(0, entry.getSize());
                 }
             }
-        } catch (java.util.zip.ZipException e) {
+        } catch (ZipException e) {
             throw unknown(zip, "is not a zip archive (" + e.getMessage() + ")");
         }
         if (text == 0) {
@@ -208,6 +244,12 @@ public record Corpus(Path path, String kind, String source, List<Path> inputs, l
     private static String head(Path file) throws IOException {
         try (InputStream in = Compression.open(file, new ReadReport())) {
             return new String(in.readNBytes(4096), StandardCharsets.UTF_8);
+        }
+    }
+
+    private static boolean isSevenZip(Path file) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            return Arrays.equals(in.readNBytes(SEVEN_ZIP.length), SEVEN_ZIP);
         }
     }
 

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.DoubleConsumer;
 import java.util.stream.Stream;
 
 /**
@@ -47,6 +48,7 @@ public record MachineSpeed(
     static final List<Shape> SHAPES = List.of(Shape.of(192, 4, 4096, 1024), Shape.of(384, 6, 4096, 1024));
 
     private static final int LEAST_SEQUENCES = 4; // a small step: a slow machine takes three of them at least
+    private static final int LEAST_STEPS = 3;
     private static final long SYNTHETIC_TOKENS = 1 << 20;
 
     /** Ends a measurement from inside the trainer. */
@@ -63,8 +65,14 @@ public record MachineSpeed(
         return shape.flopsPerToken() / flopsPerSecond + shape.elementsPerToken() / elementsPerSecond;
     }
 
-    /** Takes about {@code seconds}, and writes below {@code scratch} what it removes again. */
-    static MachineSpeed measure(Kernels kernels, Path scratch, double seconds) throws IOException {
+    /**
+     * Takes about {@code seconds}, and writes below {@code scratch} what it removes again.
+     *
+     * @param progress told the share that is done
+     */
+    static MachineSpeed measure(Kernels kernels, Path scratch, double seconds, DoubleConsumer progress)
+            throws IOException {
+        delete(scratch); // of a run that was killed here
         Files.createDirectories(scratch);
         try {
             Path shard = scratch.resolve("random");
@@ -81,8 +89,15 @@ public record MachineSpeed(
                 }
             }
             List<MeasuredShape> measured = new ArrayList<>();
-            for (Shape shape : SHAPES) {
-                measured.add(steps(shape, kernels, scratch, shard, seconds / SHAPES.size()));
+            for (int i = 0; i < SHAPES.size(); i++) {
+                double before = i;
+                measured.add(steps(
+                        SHAPES.get(i),
+                        kernels,
+                        scratch,
+                        shard,
+                        seconds / SHAPES.size(),
+                        share -> progress.accept((before + share) / SHAPES.size())));
             }
             MeasuredPeaks.Work[] works = {MeasuredPeaks.Work.AMX_BF16, MeasuredPeaks.Work.BF16, MeasuredPeaks.Work.FP32
             };
@@ -129,7 +144,8 @@ public record MachineSpeed(
         return new MachineSpeed(1 / perFlop, 1 / perElement, peak, peakName, measured);
     }
 
-    private static MeasuredShape steps(Shape shape, Kernels kernels, Path scratch, Path shard, double seconds)
+    private static MeasuredShape steps(
+            Shape shape, Kernels kernels, Path scratch, Path shard, double seconds, DoubleConsumer progress)
             throws IOException {
         LlamaConfig config = shape.config();
         int replicas = kernels.threads().size();
@@ -157,7 +173,8 @@ public record MachineSpeed(
             trainer.run(Optional.empty(), (StepReport step) -> {
                 rates.add(step.tokensPerSecond());
                 double elapsed = (System.nanoTime() - begin) / 1e9;
-                if (rates.size() >= 3 && elapsed > seconds) {
+                progress.accept(Math.min(1, Math.min(elapsed / seconds, rates.size() / (double) LEAST_STEPS)));
+                if (rates.size() >= LEAST_STEPS && elapsed > seconds) {
                     throw new Enough();
                 }
             });
@@ -171,6 +188,9 @@ public record MachineSpeed(
     }
 
     private static void delete(Path directory) throws IOException {
+        if (!Files.exists(directory)) {
+            return;
+        }
         List<Path> all;
         try (Stream<Path> walk = Files.walk(directory)) {
             all = walk.sorted(Comparator.reverseOrder()).toList();

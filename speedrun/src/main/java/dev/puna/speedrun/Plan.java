@@ -1,5 +1,7 @@
 package dev.puna.speedrun;
 
+import java.util.Optional;
+
 /**
  * What a run is going to do.
  *
@@ -35,6 +37,23 @@ public record Plan(
         double afterSeconds,
         double expectedBitsPerByte,
         long memoryBytes) {
+    /**
+     * Text that is seen more often than this hardly teaches anything (Muennighoff et al. 2023: of up to 4 times as much
+     * as of new text), and a model begins to know it by heart.
+     */
+    private static final double MOST_EPOCHS = 16;
+
+    /** What to say when the text is too little for the time. */
+    public Optional<String> warning(double minutes) {
+        if (epochs() <= MOST_EPOCHS) {
+            return Optional.empty();
+        }
+        return Optional.of(Figures.text(
+                "the corpus is small for this time: all of it would be seen %.0f times, and beyond %.0f little is learned"
+                        + " and much only by heart; add text, or take %.1f minutes",
+                epochs(), MOST_EPOCHS, Math.max(SpeedrunRequest.LEAST_MINUTES, minutes * MOST_EPOCHS / epochs())));
+    }
+
     /** Times that the text is seen. */
     public double epochs() {
         return trainingTokens / textTokens;

@@ -45,9 +45,6 @@ final class Planner {
     /** Tokens that a model sees at a time. */
     private static final int CONTEXT = 1024;
 
-    /** A document in this many is held out. */
-    static final int HELD_OUT_ONE_IN = 50;
-
     /** What is left of raw text after cleaning, by experience. */
     private static final double KEPT_SHARE = 0.82;
 
@@ -84,7 +81,6 @@ final class Planner {
      * @throws ConfigurationException when the time or the text is too little for any model
      */
     static Plan plan(MachineSpeed speed, double seconds, double planning, long rawBytes, long memory, int threads) {
-        double bytes = rawBytes * KEPT_SHARE;
         double data = rawBytes / DATA_BYTES_PER_SECOND;
         double before = planning + data;
         if (data > 0.6 * seconds) {
@@ -96,7 +92,7 @@ final class Planner {
         }
         Optional<Plan> best = Optional.empty();
         for (Shape shape : shapes()) {
-            Plan plan = plan(shape, speed, before, bytes, seconds, memory, threads);
+            Plan plan = plan(shape, speed, before, rawBytes, seconds, memory, threads);
             if (plan.memoryBytes() <= memory
                     && (best.isEmpty()
                             || plan.expectedBitsPerByte() < best.get().expectedBitsPerByte())) {
@@ -119,11 +115,12 @@ final class Planner {
     }
 
     private static Plan plan(
-            Shape shape, MachineSpeed speed, double before, double bytes, double seconds, long memory, int threads) {
+            Shape shape, MachineSpeed speed, double before, long rawBytes, double seconds, long memory, int threads) {
+        double bytes = rawBytes * KEPT_SHARE;
+        double heldOut = bytes / Corpus.heldOutOneIn(rawBytes);
         double rate = 1 / speed.secondsPerToken(shape);
         double bytesPerToken = bytesPerToken(shape.vocabularySize());
-        double after =
-                afterTraining(Math.min(bytes / HELD_OUT_ONE_IN, (double) measuredBytes(seconds)), rate, bytesPerToken);
+        double after = afterTraining(Math.min(heldOut, (double) measuredBytes(seconds)), rate, bytesPerToken);
         // On a machine that is busy with other things planning alone may take long; then the run does, too.
         double training = Math.max(seconds - before - after, LEAST_TRAINING_SHARE * seconds);
         double tokens = rate * training;

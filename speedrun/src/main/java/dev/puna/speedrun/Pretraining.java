@@ -27,6 +27,9 @@ public final class Pretraining {
     private static final double MOST_LEG_SECONDS = 60;
     private static final int LEGS = 12;
 
+    /** How the names of checkpoints begin; the step follows. */
+    private static final String STEP = "step-";
+
     /**
      * Where it is.
      *
@@ -90,8 +93,8 @@ public final class Pretraining {
 
     /** Trains, or goes on, until about {@code budget} seconds of training are used. */
     Result run(double budget) throws IOException {
-        Progress at = directory.notes(Stage.PRETRAIN, Progress.class).orElse(new Progress(0, 0, 0, 0));
-        double rate = plan.tokensPerSecond() / tokensPerStep(); // steps a second
+        Progress at = reached(directory.notes(Stage.PRETRAIN, Progress.class).orElse(new Progress(0, 0, 0, 0)));
+        double rate = at.step() > 0 ? at.step() / at.seconds() : plan.tokensPerSecond() / tokensPerStep(); // a second
         double legSeconds = Math.clamp(budget / LEGS, LEAST_LEG_SECONDS, MOST_LEG_SECONDS);
         while (at.total() == 0) {
             double left = (1 - DECAY_SHARE) * budget - at.seconds();
@@ -125,6 +128,20 @@ public final class Pretraining {
                 tokens / seconds,
                 tokens / seconds * plan.shape().flopsPerToken() / plan.speed().peakFlops(),
                 seconds);
+    }
+
+    /** With the leg whose checkpoint was written when the run was killed before it took notes of it. */
+    private Progress reached(Progress noted) throws IOException {
+        Optional<Path> last = checkpoint();
+        if (last.isEmpty() || noted.total() > 0) {
+            return noted;
+        }
+        long step = Long.parseLong(last.get().getFileName().toString().substring(STEP.length()));
+        if (step <= noted.step()) {
+            return noted;
+        }
+        double rate = noted.step() > 0 ? noted.step() / noted.seconds() : plan.tokensPerSecond() / tokensPerStep();
+        return new Progress(step, noted.seconds() + (step - noted.step()) / rate, 0, 0);
     }
 
     private long tokensPerStep() {
@@ -179,7 +196,7 @@ public final class Pretraining {
             return Optional.empty();
         }
         try (Stream<Path> entries = Files.list(folder)) {
-            return entries.filter(entry -> entry.getFileName().toString().startsWith("step-"))
+            return entries.filter(entry -> entry.getFileName().toString().startsWith(STEP))
                     .max(Comparator.naturalOrder());
         }
     }

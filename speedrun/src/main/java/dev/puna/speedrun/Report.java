@@ -7,12 +7,12 @@ import java.util.Map;
 final class Report {
     private Report() {}
 
-    static void write(RunDirectory directory, Picture picture, Results results) throws IOException {
+    static void write(RunDirectory directory, Picture picture, Results results, int heldOutOneIn) throws IOException {
         Speedrun.write(directory.path("report.html"), SpeedrunPage.standalone(picture.json()));
-        Speedrun.write(directory.path("report.md"), markdown(picture, results));
+        Speedrun.write(directory.path("report.md"), markdown(picture, results, heldOutOneIn));
     }
 
-    static String markdown(Picture picture, Results results) {
+    static String markdown(Picture picture, Results results, int heldOutOneIn) {
         StringBuilder text = new StringBuilder();
         Picture.Snapshot all = picture.snapshot();
         Plan plan = results.plan();
@@ -20,11 +20,7 @@ final class Report {
         Yardstick yardstick = results.yardstick();
         line(text, "# A LLaMA in %s minutes", trim(all.minutes()));
         line(text, "");
-        line(
-                text,
-                "Corpus: %s. Held out by a hash of the path: one document in %d.",
-                all.corpus(),
-                Planner.HELD_OUT_ONE_IN);
+        line(text, "Corpus: %s. Held out by a hash of the path: one document in %d.", all.corpus(), heldOutOneIn);
         line(text, "");
         line(
                 text,

@@ -6,10 +6,14 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
@@ -41,14 +45,16 @@ final class RunDirectory implements AutoCloseable {
      * @throws ConfigurationException when it cannot be written, another process runs in it, or it holds something else
      */
     static RunDirectory open(Path root, String identity) throws IOException {
+        FileChannel channel;
         try {
+            requireOurs(root);
             Files.createDirectories(root.resolve("stamps"));
+            channel =
+                    FileChannel.open(root.resolve("stamps/.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         } catch (IOException e) {
             throw new ConfigurationException(
-                    "--out", root, "cannot be written (" + e + "); name a folder that can: --out DIR");
+                    "--out", root, "cannot be written: " + reason(e) + "; name a folder that can: --out DIR");
         }
-        FileChannel channel =
-                FileChannel.open(root.resolve("stamps/.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         FileLock lock;
         try {
             lock = channel.tryLock();
@@ -69,10 +75,39 @@ final class RunDirectory implements AutoCloseable {
             throw new ConfigurationException(
                     "--out",
                     root,
-                    "holds a run of other things (" + other + "); the same command goes on with it, or name another"
+                    "holds another run (" + other + "); the same command goes on with it; for a new run name another"
                             + " folder: --out DIR");
         }
         return directory;
+    }
+
+    /** What is neither empty nor a run's is left alone: names such as {@code model} may be taken there. */
+    private static void requireOurs(Path root) throws IOException {
+        if (Files.exists(root) && !Files.isDirectory(root)) {
+            throw new ConfigurationException("--out", root, "is a file; name a folder: --out DIR");
+        }
+        if (!Files.exists(root) || Files.exists(root.resolve("stamps"))) {
+            return;
+        }
+        try (Stream<Path> entries = Files.list(root)) {
+            Optional<Path> first = entries.findFirst();
+            if (first.isPresent()) {
+                throw new ConfigurationException(
+                        "--out",
+                        root,
+                        "holds other things (" + first.get().getFileName()
+                                + "); name a folder that is empty or not there yet: --out DIR");
+            }
+        }
+    }
+
+    private static String reason(IOException failure) {
+        return switch (failure) {
+            case AccessDeniedException e -> "permission denied";
+            case FileAlreadyExistsException e -> e.getFile() + " is a file";
+            case FileSystemException e when e.getReason() != null -> e.getReason();
+            default -> String.valueOf(failure.getMessage());
+        };
     }
 
     Path root() {

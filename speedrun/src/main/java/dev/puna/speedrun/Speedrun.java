@@ -144,6 +144,7 @@ public final class Speedrun implements AutoCloseable {
     public Results run() throws IOException {
         Plan plan = plan();
         picture.plan(plan);
+        plan.warning(request.minutes()).ifPresent(listener::note);
         Cleaned cleaned = stage(Stage.CLEAN, Cleaned.class, this::clean, done -> {
             Picture.FunnelStep first = done.funnel().getFirst();
             Picture.FunnelStep last = done.funnel().getLast();
@@ -204,7 +205,11 @@ public final class Speedrun implements AutoCloseable {
                     results[0] = results(plan, tokens, trained, measured);
                     picture.results(results[0]);
                     picture.done(Stage.REPORT, 0, "report.html, report.md", false); // as the report shows it
-                    Report.write(directory, picture, results[0]);
+                    Report.write(
+                            directory,
+                            picture,
+                            results[0],
+                            Corpus.heldOutOneIn(request.corpus().textBytes()));
                     return new Written("report.html");
                 },
                 done -> "report.html, report.md");
@@ -277,7 +282,11 @@ public final class Speedrun implements AutoCloseable {
         long began = System.nanoTime();
         double wanted = Planner.measuringSeconds(request.seconds());
         tell(Stage.PLAN, 0, "training on random tokens");
-        MachineSpeed speed = MachineSpeed.measure(kernels, directory.path("measuring"), wanted);
+        MachineSpeed speed = MachineSpeed.measure(
+                kernels,
+                directory.path("measuring"),
+                wanted,
+                share -> tell(Stage.PLAN, share, "training on random tokens"));
         double planning = (System.nanoTime() - began) / 1e9;
         return Planner.plan(
                 speed,
@@ -301,7 +310,7 @@ public final class Speedrun implements AutoCloseable {
         String yaml = Figures.text(
                 "# Half a minute of two cores for 200 MB of text.%nname: speedrun%nsource: {kind: %s}%n"
                         + "stages: [{kind: minhash}]%nheld_out: {one_in: %d, by: id}%n",
-                corpus.source(), Planner.HELD_OUT_ONE_IN);
+                corpus.source(), Corpus.heldOutOneIn(corpus.textBytes()));
         Files.createDirectories(directory.path("data"));
         write(directory.path("data/recipe.yaml"), yaml);
         dev.puna.data.pipeline.Recipe recipe =
@@ -315,14 +324,36 @@ public final class Speedrun implements AutoCloseable {
                                 (part - 1 + (total > 0 ? Math.min(1.0, (double) done / total) : 0)) / (passes + 1),
                                 Figures.text("%s, %s documents", pass, Figures.count(documents))))
                 .run();
-        if (report.documents() == 0) {
-            throw new ConfigurationException(
-                    "--corpus", corpus.path(), "no document came through cleaning: " + report.skipped());
+        if (!report.brokenFiles().isEmpty() || report.brokenRecords() > 0) {
+            listener.note(Figures.text(
+                    "  %,d files and %,d records could not be read (data/report.txt)",
+                    report.brokenFiles().size(), report.brokenRecords()));
+        }
+        List<Picture.FunnelStep> funnel = funnel(report);
+        long left = funnel.getLast().documents();
+        if (report.heldOutDocuments() == 0 || left == report.heldOutDocuments()) {
+            throw new ConfigurationException("--corpus", corpus.path(), tooFew(corpus, report, left));
         }
         return new Cleaned(
                 report.outputs().stream().map(Path::toString).toList(),
                 report.heldOut().stream().map(Path::toString).toList(),
-                funnel(report));
+                funnel);
+    }
+
+    private static String tooFew(Corpus corpus, PipelineReport report, long left) {
+        StringBuilder text = new StringBuilder(Figures.text(
+                "was read as %s, and %d documents came through cleaning; there should be some hundreds",
+                corpus.kind(), left));
+        report.brokenFiles().stream()
+                .findFirst()
+                .ifPresent(first -> text.append("; could not be read: ").append(first));
+        report.broken().stream()
+                .findFirst()
+                .ifPresent(first -> text.append("; broken: ").append(first));
+        if (!report.skipped().isEmpty()) {
+            text.append("; left out: ").append(new TreeMap<>(report.skipped()));
+        }
+        return text.toString();
     }
 
     private static List<Picture.FunnelStep> funnel(PipelineReport report) {
@@ -345,12 +376,6 @@ public final class Speedrun implements AutoCloseable {
         List<Document> all = new ArrayList<>();
         for (Path file : cleaned.heldOutFiles()) {
             new JsonlSource("corpus").read(Split.whole(file), all::add, new ReadReport());
-        }
-        if (all.isEmpty()) {
-            throw new ConfigurationException(
-                    "--corpus",
-                    request.corpus().path(),
-                    "has too few documents: none of them is held out for the measure; there should be some hundreds");
         }
         all.sort(Comparator.comparingInt((Document d) -> Integer.reverse(d.id().hashCode() * 0x9E3779B9))
                 .thenComparing(Document::id));

@@ -9,14 +9,27 @@ import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 
-/** A page on 127.0.0.1 that draws a run while it goes: {@code picture.html}, fed from {@code /state.json}. */
+/**
+ * A page on 127.0.0.1 that draws a run while it goes: {@code picture.html}, fed from {@code /state.json}. Who looks at it
+ * when it closes gets the last state first.
+ */
 final class SpeedrunPage implements AutoCloseable {
-    private final HttpServer server;
+    /** The page asks every second. */
+    private static final long LOOKING_NANOS = 3_000_000_000L;
 
-    private SpeedrunPage(HttpServer server) {
+    private static final long POLL_MILLIS = 20;
+
+    private final HttpServer server;
+    private final Supplier<String> state;
+    private final AtomicLong asked = new AtomicLong(Long.MIN_VALUE);
+
+    private SpeedrunPage(HttpServer server, Supplier<String> state) {
         this.server = server;
+        this.state = state;
     }
 
     /** @param port 0 for any free one */
@@ -28,11 +41,17 @@ final class SpeedrunPage implements AutoCloseable {
         } catch (BindException e) {
             throw new ConfigurationException("--port", port, "is taken by another program; name another");
         }
-        String page = template();
-        server.createContext("/", exchange -> answer(exchange, "text/html; charset=utf-8", page));
-        server.createContext("/state.json", exchange -> answer(exchange, "application/json", state.get()));
+        String html = template();
+        SpeedrunPage page = new SpeedrunPage(server, state);
+        server.createContext("/", exchange -> answer(exchange, "text/html; charset=utf-8", html));
+        server.createContext("/state.json", page::answerState);
         server.start();
-        return new SpeedrunPage(server);
+        return page;
+    }
+
+    private void answerState(HttpExchange exchange) throws IOException {
+        answer(exchange, "application/json", state.get());
+        asked.set(System.nanoTime());
     }
 
     int port() {
@@ -64,6 +83,13 @@ final class SpeedrunPage implements AutoCloseable {
 
     @Override
     public void close() {
+        long now = System.nanoTime();
+        long last = asked.get();
+        if (last != Long.MIN_VALUE && now - last < LOOKING_NANOS) {
+            while (asked.get() == last && System.nanoTime() - now < LOOKING_NANOS) {
+                LockSupport.parkNanos(POLL_MILLIS * 1_000_000);
+            }
+        }
         server.stop(0);
     }
 }

@@ -17,7 +17,19 @@ public record SpeedrunRequest(Corpus corpus, double minutes, Path out, String ke
     /** Below this nothing sensible comes out. */
     public static final double LEAST_MINUTES = 0.5;
 
+    /** Below this there is neither a vocabulary in a text nor anything to hold out. */
+    private static final long LEAST_TEXT_BYTES = 250_000;
+
     public SpeedrunRequest {
+        if (corpus.textBytes() < LEAST_TEXT_BYTES) {
+            throw new ConfigurationException(
+                    "--corpus",
+                    corpus.path(),
+                    Figures.text(
+                            "is %s, about %,d bytes of text, too little for a vocabulary and a model: %,d are needed, and"
+                                    + " some 10 MB for one that is worth its minutes",
+                            corpus.kind(), corpus.textBytes(), LEAST_TEXT_BYTES));
+        }
         if (!(minutes >= LEAST_MINUTES && minutes <= 100_000)) {
             throw new ConfigurationException("--minutes", minutes, "use at least " + LEAST_MINUTES);
         }

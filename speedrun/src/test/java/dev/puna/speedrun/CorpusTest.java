@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -45,10 +46,10 @@ final class CorpusTest {
                         .source())
                 .isEqualTo("stackexchange");
         assertThat(Corpus.of(file("d.jsonl", "{\"text\":\"words\"}\n")).source())
-                .isEqualTo("jsonl");
+                .startsWith("jsonl");
         assertThat(Corpus.of(file("paper.tex", "\\documentclass{article}")).source())
-                .isEqualTo("arxiv");
-        assertThat(Corpus.of(file("book.txt", "It was a dark night.")).source()).isEqualTo("books");
+                .startsWith("arxiv");
+        assertThat(Corpus.of(file("book.txt", "It was a dark night.")).source()).startsWith("books");
     }
 
     @Test
@@ -69,7 +70,7 @@ final class CorpusTest {
         assertThat(code.textBytes()).isEqualTo(1100);
         file("books/one.txt", "words ".repeat(1000));
         file("books/convert.py", "print()");
-        assertThat(Corpus.of(folder.resolve("books")).source()).isEqualTo("books");
+        assertThat(Corpus.of(folder.resolve("books")).source()).startsWith("books");
         file("dumps/part-1.jsonl", "{\"text\":\"" + "a".repeat(1000) + "\"}\n");
         file("dumps/part-2.jsonl", "{\"text\":\"b\"}\n");
         assertThat(Corpus.of(folder.resolve("dumps")).inputs()).hasSize(2);
@@ -79,8 +80,9 @@ final class CorpusTest {
     void whatNoSourceReadsIsRefusedWithWhatWouldDo() throws IOException {
         Files.write(folder.resolve("x.bin"), new byte[] {1, 0, 2, 0});
         file("empty.txt", "");
+        file("x.7z", "words");
         zip(folder.resolve("pictures.zip"), "a.png", "PNG");
-        for (String name : new String[] {"x.bin", "empty.txt", "pictures.zip"}) {
+        for (String name : new String[] {"x.bin", "empty.txt", "x.7z", "pictures.zip"}) {
             assertThatExceptionOfType(ConfigurationException.class)
                     .isThrownBy(() -> Corpus.of(folder.resolve(name)))
                     .withMessageContaining(name)
@@ -100,5 +102,35 @@ final class CorpusTest {
         Files.createDirectories(folder.resolve("lib"));
         zip(folder.resolve("lib/src.zip"), "java.base/A.java", "class A {}");
         assertThat(Corpus.ofJdk(folder).textBytes()).isEqualTo(10);
+    }
+
+    @Test
+    void aFewLongTextsGoInPieces() throws IOException {
+        for (String name : new String[] {"book.txt", "paper.tex", "d.jsonl"}) {
+            assertThat(Corpus.of(file(name, "{\"text\": \"words\"}")).source()).contains("pieces: ");
+        }
+        Path large = folder.resolve("large.txt");
+        try (RandomAccessFile sparse = new RandomAccessFile(large.toFile(), "rw")) {
+            sparse.write("words ".repeat(1000).getBytes(StandardCharsets.UTF_8));
+            sparse.setLength(100 << 20);
+        }
+        assertThat(Corpus.of(large).source()).startsWith("text, pieces: "); // too large for a book
+    }
+
+    @Test
+    void ofLittleTextALargerShareIsHeldOut() {
+        assertThat(Corpus.heldOutOneIn(213_000_000)).isEqualTo(50);
+        assertThat(Corpus.heldOutOneIn(3_400_000)).isEqualTo(10);
+        assertThat(Corpus.heldOutOneIn(300_000)).isEqualTo(4);
+    }
+
+    @Test
+    void tooLittleTextIsRefusedWithHowMuchIsNeeded() throws IOException {
+        Corpus corpus = Corpus.of(file("short.txt", "words ".repeat(1000)));
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(() -> new SpeedrunRequest(corpus, 1, folder, "auto", 1, 0))
+                .withMessageContaining("short.txt")
+                .withMessageContaining("6,000 bytes")
+                .withMessageContaining("250,000");
     }
 }

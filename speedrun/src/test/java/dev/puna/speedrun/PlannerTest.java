@@ -110,4 +110,14 @@ final class PlannerTest {
         assertThat(twice).isLessThan(once).isGreaterThan(twiceOfTwo);
         assertThat(ScalingLaw.bitsPerByte(3_000_000, 1e11, 1e8)).isGreaterThan(ScalingLaw.FLOOR);
     }
+
+    @Test
+    void textThatIsTooLittleForTheTimeIsSaid() {
+        assertThat(plan(2e11, 10).warning(10)).isEmpty();
+        Plan little = Planner.plan(machine(2e11), 600, 20, 1_000_000, MEMORY, 2);
+        assertThat(little.epochs()).isGreaterThan(16);
+        assertThat(little.warning(10))
+                .hasValueSatisfying(
+                        text -> assertThat(text).contains("small for this time").contains("minutes"));
+    }
 }

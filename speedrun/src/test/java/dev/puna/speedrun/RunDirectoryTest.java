@@ -69,4 +69,19 @@ final class RunDirectoryTest {
                 .isThrownBy(() -> RunDirectory.open(file.resolve("below"), "a\n"))
                 .withMessageContaining("--out");
     }
+
+    @Test
+    void aFileAndAFolderOfOtherThingsAreLeftAlone() throws IOException {
+        Path file = Files.writeString(folder.resolve("file"), "");
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(() -> RunDirectory.open(file, "a\n"))
+                .withMessageContaining("is a file");
+        assertThatExceptionOfType(ConfigurationException.class)
+                .isThrownBy(() -> RunDirectory.open(folder, "a\n"))
+                .withMessageContaining("holds other things (file)")
+                .withMessageContaining("--out DIR");
+        assertThat(folder.resolve("stamps")).doesNotExist();
+        Files.delete(file);
+        RunDirectory.open(folder, "a\n").close();
+    }
 }

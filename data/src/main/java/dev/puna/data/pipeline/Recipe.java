@@ -10,7 +10,9 @@ import dev.puna.data.source.Fidelity;
 import dev.puna.data.source.GitHubSource;
 import dev.puna.data.source.JsonlSource;
 import dev.puna.data.source.Licences;
+import dev.puna.data.source.PiecesSource;
 import dev.puna.data.source.StackExchangeSource;
+import dev.puna.data.source.TextSource;
 import dev.puna.data.source.WikipediaSource;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
@@ -45,7 +47,8 @@ import tools.jackson.dataformat.yaml.YAMLMapper;
  * tokens: {train: byte-level, size: 8000, bos: true, eos: true}
  * </pre>
  *
- * Paths are relative to the recipe's folder. {@code held_out} sets documents aside, chosen by a hash of their text, so
+ * Paths are relative to the recipe's folder. With {@code pieces: 16384} a source cuts longer documents into pieces of so
+ * many characters ({@link PiecesSource}). {@code held_out} sets documents aside, chosen by a hash of their text, so
  * that copies are on one side, or with {@code by: id} of their id (of a program: its path), so that a document stays on
  * its side when its text changes; {@code tokens} makes token shards of both parts, with a vocabulary that is trained on the documents
  * ({@code train: byte-level} or {@code sentencepiece}) or that there is ({@code tokenizer: FILE}). Both may be left out.
@@ -287,7 +290,7 @@ public record Recipe(
     private static DocumentSource source(JsonNode node) {
         String kind = node.path("kind").asString("");
         Fidelity fidelity = Fidelity.of(node.path("mode").asString("paper"));
-        return switch (kind) {
+        DocumentSource source = switch (kind) {
             case "commoncrawl" -> new CommonCrawlSource(node.path("min_chars").asInt(300));
             case "c4" -> new JsonlSource("c4", true);
             case "github" -> {
@@ -300,12 +303,14 @@ public record Recipe(
             case "books" -> new BooksSource();
             case "arxiv" -> new ArxivSource(fidelity);
             case "stackexchange" -> new StackExchangeSource(fidelity, 256L << 20);
+            case "text" -> new TextSource();
             case "jsonl" -> new JsonlSource(node.path("name").asString("jsonl"));
             default ->
                 throw new ConfigurationException(
                         "source.kind",
                         kind,
-                        "use commoncrawl, c4, github, wikipedia, books, arxiv, stackexchange or jsonl");
+                        "use commoncrawl, c4, github, wikipedia, books, arxiv, stackexchange, text or jsonl");
         };
+        return node.has("pieces") ? new PiecesSource(source, node.path("pieces").asInt(0)) : source;
     }
 }

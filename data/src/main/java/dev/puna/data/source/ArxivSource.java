@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Papers from ArXiv's source archives: a tar of members that are each a gzip'd tar of the paper's files or one gzip'd
- * LaTeX file. A folder is one paper. Names inside the archives are looked at, never written to.
+ * LaTeX file. A folder is one paper, and so are a file {@code .tex} and a tar of such files, as ArXiv gives out the source
+ * of one paper. Names inside the archives are looked at, never written to.
  *
  * @param fidelity {@link Fidelity#COMPAT} cleans as RedPajama does
  */
@@ -60,6 +61,19 @@ public record ArxivSource(Fidelity fidelity) implements DocumentSource {
             paper(String.valueOf(path.getFileName()), "", files, sink, report);
             return;
         }
+        if (isTex(path.toString())) {
+            if (Files.size(path) > MAX_TEX_BYTES) {
+                report.broken(path, 0, "more than " + (MAX_TEX_BYTES >> 20) + " MiB of LaTeX");
+                return;
+            }
+            byte[] bytes = Files.readAllBytes(path);
+            report.addBytes(bytes.length);
+            String name = String.valueOf(path.getFileName());
+            paper(name.substring(0, name.length() - 4), "", Map.of(name, bytes), sink, report);
+            return;
+        }
+        Map<String, byte[]> loose = new LinkedHashMap<>(); // of a tar that is one paper itself
+        long looseBytes = 0;
         try (InputStream in = Compression.open(path, report);
                 TarArchiveInputStream tar = new TarArchiveInputStream(in)) {
             for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
@@ -67,8 +81,14 @@ public record ArxivSource(Fidelity fidelity) implements DocumentSource {
                     continue;
                 }
                 String name = entry.getName();
+                if (isTex(name) && entry.getSize() <= MAX_TEX_BYTES && looseBytes <= MAX_PAPER_BYTES) {
+                    byte[] tex = tar.readNBytes(MAX_TEX_BYTES);
+                    looseBytes += tex.length;
+                    loose.put(name, tex);
+                    continue;
+                }
                 if (!name.endsWith(".gz")) {
-                    report.skip("member that is not .gz");
+                    report.skip("member that is neither .gz nor .tex");
                     continue;
                 }
                 String id = name.substring(name.lastIndexOf('/') + 1, name.length() - 3);
@@ -92,6 +112,14 @@ public record ArxivSource(Fidelity fidelity) implements DocumentSource {
         } catch (IOException | IllegalArgumentException e) {
             throw new CorruptFileException(path, report.bytes(), "a tar archive", String.valueOf(e.getMessage()));
         }
+        if (!loose.isEmpty()) {
+            String name = String.valueOf(path.getFileName());
+            paper(name.substring(0, Math.max(1, name.indexOf('.'))), "", loose, sink, report);
+        }
+    }
+
+    private static boolean isTex(String name) {
+        return name.toLowerCase(Locale.ROOT).endsWith(".tex");
     }
 
     /** The LaTeX files of a gzip'd member, by name. */
@@ -117,7 +145,7 @@ public record ArxivSource(Fidelity fidelity) implements DocumentSource {
                     throw new IOException(
                             "more than " + (MAX_PAPER_BYTES >> 20) + " MiB in one paper (a decompression bomb?)");
                 }
-                if (entry.isFile() && entry.getName().toLowerCase(Locale.ROOT).endsWith(".tex")) {
+                if (entry.isFile() && isTex(entry.getName())) {
                     byte[] tex = tar.readNBytes(MAX_TEX_BYTES + 1);
                     if (tex.length > MAX_TEX_BYTES) {
                         throw new IOException(

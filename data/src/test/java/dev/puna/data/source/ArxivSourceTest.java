@@ -67,6 +67,43 @@ class ArxivSourceTest {
     }
 
     @Test
+    void aFileAndATarOfFilesAreOnePaper() throws IOException {
+        Path tex = Files.writeString(folder.resolve("paper.tex"), "\\section{S} text of \\LaTeX");
+        assertThat(read(tex)).singleElement().satisfies(document -> {
+            assertThat(document.id()).isEqualTo("paper");
+            assertThat(document.text()).startsWith("\\section{S}");
+        });
+        Path tar = folder.resolve("2302.13971.tar.gz");
+        try (TarArchiveOutputStream out =
+                new TarArchiveOutputStream(new GZIPOutputStream(Files.newOutputStream(tar)))) {
+            for (Map.Entry<String, String> file : Map.of(
+                            "main.tex",
+                            "\\begin{document}\\section{S}\\input{two}",
+                            "two.tex",
+                            "text of two",
+                            "a.png",
+                            "x")
+                    .entrySet()) {
+                byte[] bytes = file.getValue().getBytes(java.nio.charset.StandardCharsets.UTF_8);
+                TarArchiveEntry entry = new TarArchiveEntry(file.getKey());
+                entry.setSize(bytes.length);
+                out.putArchiveEntry(entry);
+                out.write(bytes);
+                out.closeArchiveEntry();
+            }
+        }
+        assertThat(read(tar))
+                .singleElement()
+                .satisfies(document -> assertThat(document.text()).isEqualTo("\\section{S}text of two"));
+    }
+
+    private static List<Document> read(Path path) throws IOException {
+        List<Document> all = new ArrayList<>();
+        new ArxivSource(Fidelity.PAPER).read(Split.whole(path), all::add, new ReadReport());
+        return all;
+    }
+
+    @Test
     void includedFilesStandInTheirPlaces() {
         Map<String, String> files = new java.util.LinkedHashMap<>();
         files.put("a/one.tex", "text of one \\m\n");
@@ -153,7 +190,9 @@ class ArxivSourceTest {
         assertThat(all.get(2).text()).isEqualTo("\\section{é}");
         assertThat(report.brokenCount()).isEqualTo(3);
         assertThat(report.broken().get(1).problem()).contains("bomb");
-        assertThat(report.skipped()).containsEntry("no section", 1L).containsEntry("member that is not .gz", 1L);
+        assertThat(report.skipped())
+                .containsEntry("no section", 1L)
+                .containsEntry("member that is neither .gz nor .tex", 1L);
         try (var list = Files.list(folder)) {
             assertThat(list).containsExactly(file);
         }
