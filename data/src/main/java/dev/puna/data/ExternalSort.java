@@ -24,21 +24,36 @@ public final class ExternalSort implements AutoCloseable {
         void visit(long key, byte[] value) throws IOException;
     }
 
+    /** The runs could not be written. */
+    public static final class SortException extends IOException {
+        private static final long serialVersionUID = 1;
+
+        SortException(Path folder, IOException cause) {
+            super("cannot sort in " + folder + ": " + cause, cause);
+        }
+    }
+
     private record Entry(long key, byte[] value) {}
 
     private static final int OVERHEAD = 48; // bytes for each entry beside its value
 
+    private final Path folder;
     private final long maxBytes;
     private final List<Entry> entries = new ArrayList<>();
     private final List<Path> runs = new ArrayList<>();
     private long bytes;
 
-    /** @param maxBytes memory for records before a run is written */
-    public ExternalSort(long maxBytes) {
+    /**
+     * @param folder where runs are written; it is made when there is one
+     * @param maxBytes memory for records before a run is written
+     */
+    public ExternalSort(Path folder, long maxBytes) {
+        this.folder = folder;
         this.maxBytes = maxBytes;
     }
 
-    public void add(long key, byte[] value) throws IOException {
+    /** Adds a record. */
+    public void add(long key, byte[] value) throws SortException {
         entries.add(new Entry(key, value));
         bytes += value.length + OVERHEAD;
         if (bytes > maxBytes) {
@@ -51,10 +66,19 @@ public final class ExternalSort implements AutoCloseable {
         return runs.size();
     }
 
-    private void spill() throws IOException {
+    private void spill() throws SortException {
+        try {
+            Files.createDirectories(folder);
+            Path run = Files.createTempFile(folder, "sort-", ".run");
+            runs.add(run);
+            write(run);
+        } catch (IOException e) {
+            throw new SortException(folder, e);
+        }
+    }
+
+    private void write(Path run) throws IOException {
         entries.sort(Comparator.comparingLong(Entry::key));
-        Path run = Files.createTempFile("puna-sort-", ".run");
-        runs.add(run);
         try (DataOutputStream out = new DataOutputStream(
                 new BufferedOutputStream(Compression.ZSTD.compress(Files.newOutputStream(run)), 1 << 16))) {
             for (Entry entry : entries) {

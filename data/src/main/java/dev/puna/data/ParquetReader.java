@@ -108,6 +108,9 @@ public final class ParquetReader implements RecordReader {
         try {
             ThriftCompact.Struct file = new ThriftCompact(footer, 0, footer.length).struct();
             columns(file.list(2));
+            if (columns.isEmpty()) {
+                throw new CorruptFileException(path, size - 8 - length, "a column of text or numbers", "none");
+            }
             List<Group> found = new ArrayList<>();
             for (Object node : file.list(4)) {
                 if (!(node instanceof ThriftCompact.Struct group)) {
@@ -120,7 +123,13 @@ public final class ParquetReader implements RecordReader {
                     chunks.add(meta);
                     first = Math.min(first, begin(meta));
                 }
-                found.add(new Group(first, group.number(3, 0), chunks));
+                long rows = group.number(3, 0);
+                long values = chunks.isEmpty() ? 0 : chunks.getFirst().number(5, 0);
+                if (rows < 0 || rows > Math.max(0, values)) {
+                    throw new CorruptFileException(
+                            path, first, "a row for each value of a column at most, " + values, rows + " rows");
+                }
+                found.add(new Group(first, rows, chunks));
             }
             return found;
         } catch (CorruptFileException e) {

@@ -72,7 +72,7 @@ public final class SourceBenchmark {
         return switch (name) {
             case "github" -> new GitHubSource(GitHubSource.Rules.standard(Licences.any()), Fidelity.PAPER);
             case "wikipedia" -> new WikipediaSource();
-            case "stackexchange" -> new StackExchangeSource();
+            case "stackexchange" -> new StackExchangeSource(Fidelity.PAPER);
             case "arxiv" -> new ArxivSource(Fidelity.PAPER);
             case "books" -> new BooksSource();
             case "commoncrawl" -> new CommonCrawlSource();

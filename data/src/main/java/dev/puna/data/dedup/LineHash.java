@@ -57,6 +57,15 @@ public final class LineHash {
 
     /** Eight bytes of the SHA-1. */
     public long of(String line) {
-        return (long) LONG.get(sha1.digest(normalized(line).getBytes(StandardCharsets.UTF_8)), 0);
+        return hash(normalized(line));
+    }
+
+    /** The same of a text as it is. */
+    public static long sha1(String text) {
+        return new LineHash().hash(text);
+    }
+
+    private long hash(String text) {
+        return (long) LONG.get(sha1.digest(text.getBytes(StandardCharsets.UTF_8)), 0);
     }
 }

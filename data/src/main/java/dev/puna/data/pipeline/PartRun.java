@@ -2,6 +2,7 @@ package dev.puna.data.pipeline;
 
 import dev.puna.data.BrokenRecord;
 import dev.puna.data.Document;
+import dev.puna.data.GuardedSink;
 import dev.puna.data.JsonlWriter;
 import dev.puna.data.ReadReport;
 import dev.puna.data.WholeFile;
@@ -11,6 +12,7 @@ import dev.puna.data.source.DocumentSource;
 import dev.puna.data.source.Split;
 import dev.puna.tensor.CorruptFileException;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -72,20 +74,18 @@ public final class PartRun {
         String failure = null;
         try (PartOutput output = new PartOutput(part)) {
             long[] read = new long[1];
+            GuardedSink sink = new GuardedSink(document -> {
+                Document kept = pass.filtered(document, RunFolder.ordinal(part, read[0]++), deciding, counters);
+                if (kept != null) {
+                    watcher.kept(kept, RunFolder.ordinal(part, output.documents()));
+                    output.accept(kept);
+                }
+                watcher.read(report);
+            });
             try {
-                source.read(
-                        split,
-                        document -> {
-                            Document kept =
-                                    pass.filtered(document, RunFolder.ordinal(part, read[0]++), deciding, counters);
-                            if (kept != null) {
-                                watcher.kept(kept, RunFolder.ordinal(part, output.documents()));
-                                output.accept(kept);
-                            }
-                            watcher.read(report);
-                        },
-                        report);
-            } catch (CorruptFileException | java.nio.file.FileSystemException e) {
+                source.read(split, sink, report);
+            } catch (CorruptFileException | FileSystemException e) {
+                sink.check();
                 failure = String.valueOf(e.getMessage());
             }
             output.complete();

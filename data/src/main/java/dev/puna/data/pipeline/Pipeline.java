@@ -80,7 +80,8 @@ public final class Pipeline {
         RunFolder files = new RunFolder(out, passes.size());
         files.begin(recipe);
         List<Split> parts = parts(recipe, files, progress);
-        DocumentSource source = recipe.source();
+        RunFolder.delete(files.scratch());
+        DocumentSource source = recipe.source().within(files.scratch(), recipe.memoryBytes() / threads);
         RunCounts total = new RunCounts();
         CorpusDeduplication deciding = null; // of this pass; it has seen all documents in the pass before
         try (PartPool pool = new PartPool(threads)) {
@@ -122,6 +123,7 @@ public final class Pipeline {
         WholeFile.write(out.resolve("report.txt"), report.table());
         report.plot(out.resolve("report.png"));
         files.tidy(parts.size());
+        RunFolder.delete(files.scratch());
         return report;
     }
 

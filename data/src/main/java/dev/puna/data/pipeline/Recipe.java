@@ -16,6 +16,7 @@ import dev.puna.data.source.TextSource;
 import dev.puna.data.source.WikipediaSource;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.file.FileSystems;
@@ -212,34 +213,38 @@ public record Recipe(
         if (found.isEmpty() && addresses.isEmpty()) {
             throw new ConfigurationException("inputs", root.path("inputs"), "no file was found");
         }
+        JsonNode source = root.path("source");
+        if (source.has("largest")) {
+            found = new ArrayList<>(StackExchangeSource.largest(
+                    found, settings(source, "mode", "largest").integer("largest", 28, 1)));
+        }
         List<JsonNode> stages = new ArrayList<>();
         root.path("stages").forEach(stages::add);
         return new Recipe(
                 root.path("name").asString(name),
                 folder,
-                source(root.path("source")),
+                source(source),
                 found,
                 addresses,
                 bytes(root.path("memory").asString("512MB")),
                 stages,
-                root.has("held_out")
-                        ? new HeldOut(
-                                root.path("held_out").path("one_in").asInt(0),
-                                HeldOut.By.of(root.path("held_out").path("by").asString("text")))
-                        : null,
+                root.has("held_out") ? heldOut(new Settings("held_out", root.path("held_out"), "one_in", "by")) : null,
                 root.has("tokens") ? tokens(root.path("tokens"), folder) : null,
                 Embedders.NONE,
-                yaml + found + addresses);
+                yaml + fingerprint(found) + addresses);
+    }
+
+    private static HeldOut heldOut(Settings s) {
+        return new HeldOut(s.integer("one_in", 0, 2), HeldOut.By.of(s.text("by", "text")));
     }
 
     private static Tokens tokens(JsonNode node, Path folder) {
-        Vocabulary vocabulary = node.has("tokenizer")
-                ? new Vocabulary.Opened(folder.resolve(node.path("tokenizer").asString("")))
+        Settings s = new Settings("tokens", node, "tokenizer", "train", "size", "bos", "eos");
+        Vocabulary vocabulary = s.has("tokenizer")
+                ? new Vocabulary.Opened(folder.resolve(s.text("tokenizer", "")))
                 : new Vocabulary.Trained(new VocabularyTraining(
-                        VocabularyTraining.Kind.of(node.path("train").asString("")),
-                        node.path("size").asInt(8000)));
-        return new Tokens(
-                vocabulary, node.path("bos").asBoolean(true), node.path("eos").asBoolean(true));
+                        VocabularyTraining.Kind.of(s.text("train", "")), s.integer("size", 8000, 1)));
+        return new Tokens(vocabulary, s.flag("bos", true), s.flag("eos", true));
     }
 
     private static URI address(String text) {
@@ -289,28 +294,73 @@ public record Recipe(
 
     private static DocumentSource source(JsonNode node) {
         String kind = node.path("kind").asString("");
-        Fidelity fidelity = Fidelity.of(node.path("mode").asString("paper"));
         DocumentSource source = switch (kind) {
-            case "commoncrawl" -> new CommonCrawlSource(node.path("min_chars").asInt(300));
-            case "c4" -> new JsonlSource("c4", true);
-            case "github" -> {
-                Licences licences = node.path("licences").asString("permissive").equals("any")
-                        ? Licences.any()
-                        : Licences.permissive();
-                yield new GitHubSource(GitHubSource.Rules.standard(licences), fidelity);
+            case "commoncrawl" ->
+                new CommonCrawlSource(settings(node, "min_chars").integer("min_chars", 300, 0));
+            case "c4" -> {
+                settings(node);
+                yield new JsonlSource("c4", true);
             }
-            case "wikipedia" -> new WikipediaSource(node.path("min_chars").asInt(1));
-            case "books" -> new BooksSource();
-            case "arxiv" -> new ArxivSource(fidelity);
-            case "stackexchange" -> new StackExchangeSource(fidelity, 256L << 20);
-            case "text" -> new TextSource();
-            case "jsonl" -> new JsonlSource(node.path("name").asString("jsonl"));
+            case "github" -> {
+                Settings s = settings(node, "mode", "licences");
+                Licences licences = switch (s.text("licences", "permissive")) {
+                    case "any" -> Licences.any();
+                    case "permissive" -> Licences.permissive();
+                    default ->
+                        throw new ConfigurationException(
+                                "source.licences", node.path("licences"), "use permissive or any");
+                };
+                yield new GitHubSource(GitHubSource.Rules.standard(licences), Fidelity.of(s.text("mode", "paper")));
+            }
+            case "wikipedia" -> new WikipediaSource(settings(node, "min_chars").integer("min_chars", 1, 0));
+            case "books" -> {
+                settings(node);
+                yield new BooksSource();
+            }
+            case "arxiv" -> new ArxivSource(Fidelity.of(settings(node, "mode").text("mode", "paper")));
+            case "stackexchange" ->
+                new StackExchangeSource(
+                        Fidelity.of(settings(node, "mode", "largest").text("mode", "paper")));
+            case "text" -> {
+                settings(node);
+                yield new TextSource();
+            }
+            case "jsonl" -> new JsonlSource(settings(node, "name").text("name", "jsonl"));
             default ->
                 throw new ConfigurationException(
                         "source.kind",
                         kind,
                         "use commoncrawl, c4, github, wikipedia, books, arxiv, stackexchange, text or jsonl");
         };
-        return node.has("pieces") ? new PiecesSource(source, node.path("pieces").asInt(0)) : source;
+        int pieces = node.path("pieces").asInt(0);
+        return pieces > 0 ? new PiecesSource(source, pieces) : source;
+    }
+
+    /** The settings of the source, beside those that all have. */
+    private static Settings settings(JsonNode node, String... names) {
+        List<String> all = new ArrayList<>(List.of("kind", "pieces"));
+        all.addAll(List.of(names));
+        Settings settings = new Settings("source", node, all.toArray(String[]::new));
+        settings.integer("pieces", 0, 1); // refused when it is no number
+        return settings;
+    }
+
+    /** Names and sizes of the inputs: a run that goes on with others would mix two corpora. */
+    private static String fingerprint(List<Path> inputs) throws IOException {
+        StringBuilder all = new StringBuilder();
+        for (Path input : inputs) {
+            long bytes = 0;
+            long files = 0;
+            try (Stream<Path> walk = Files.walk(input)) {
+                for (Path file : (Iterable<Path>) walk.filter(Files::isRegularFile)::iterator) {
+                    bytes += Files.size(file);
+                    files++;
+                }
+            } catch (UncheckedIOException e) {
+                bytes = -1; // reading it says what is wrong
+            }
+            all.append('\n').append(input).append(' ').append(files).append(' ').append(bytes);
+        }
+        return all.toString();
     }
 }

@@ -68,6 +68,11 @@ public record RunFolder(Path out, int passes) {
         return folder(pass).resolve(partName(part) + ".json");
     }
 
+    /** Temporary files of sources. */
+    public Path scratch() {
+        return out.resolve("scratch");
+    }
+
     /** Temporary files of the deduplication that a pass begins with. */
     public Path deduplication(int pass) {
         return out.resolve("dedup-" + pass);

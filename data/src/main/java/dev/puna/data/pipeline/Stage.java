@@ -27,6 +27,7 @@ import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -87,131 +88,158 @@ public sealed interface Stage {
         return switch (kind) {
             case "gopher-quality" -> {
                 GopherQuality d = new GopherQuality();
+                Settings s = settings(
+                        node,
+                        "min_words",
+                        "max_words",
+                        "min_mean_length",
+                        "max_mean_length",
+                        "max_symbol_share",
+                        "max_bullet_lines",
+                        "max_ellipsis_lines",
+                        "min_alphabetic_share",
+                        "min_stop_words");
                 yield new Filter(new GopherQuality(
-                        node.path("min_words").asInt(d.minWords()),
-                        node.path("max_words").asInt(d.maxWords()),
-                        node.path("min_mean_length").asDouble(d.minMeanLength()),
-                        node.path("max_mean_length").asDouble(d.maxMeanLength()),
-                        node.path("max_symbol_share").asDouble(d.maxSymbolShare()),
-                        node.path("max_bullet_lines").asDouble(d.maxBulletLines()),
-                        node.path("max_ellipsis_lines").asDouble(d.maxEllipsisLines()),
-                        node.path("min_alphabetic_share").asDouble(d.minAlphabeticShare()),
-                        node.path("min_stop_words").asInt(d.minStopWords())));
+                        s.integer("min_words", d.minWords(), 0),
+                        s.integer("max_words", d.maxWords(), 0),
+                        s.number("min_mean_length", d.minMeanLength()),
+                        s.number("max_mean_length", d.maxMeanLength()),
+                        s.number("max_symbol_share", d.maxSymbolShare()),
+                        s.number("max_bullet_lines", d.maxBulletLines()),
+                        s.number("max_ellipsis_lines", d.maxEllipsisLines()),
+                        s.number("min_alphabetic_share", d.minAlphabeticShare()),
+                        s.integer("min_stop_words", d.minStopWords(), 0)));
             }
-            case "gopher-repetition" -> new Filter(new GopherRepetition());
+            case "gopher-repetition" -> {
+                settings(node);
+                yield new Filter(new GopherRepetition());
+            }
             case "c4" -> {
                 C4Rules d = new C4Rules();
+                Settings s = settings(node, "terminal_punctuation", "min_words_per_line", "min_sentences", "bad_words");
                 C4Rules rules = new C4Rules(
-                        node.path("terminal_punctuation").asBoolean(true),
-                        node.path("min_words_per_line").asInt(d.minWordsPerLine()),
-                        node.path("min_sentences").asInt(d.minSentences()),
+                        s.flag("terminal_punctuation", true),
+                        s.integer("min_words_per_line", d.minWordsPerLine(), 0),
+                        s.integer("min_sentences", d.minSentences(), 0),
                         null);
-                yield new Filter(node.has("bad_words") ? rules.withBadWords(lines(node, "bad_words", recipe)) : rules);
+                yield new Filter(s.has("bad_words") ? rules.withBadWords(lines(s, "bad_words", recipe)) : rules);
             }
             case "fineweb" -> {
                 FineWebQuality d = new FineWebQuality();
+                Settings s = settings(
+                        node, "min_terminal_lines", "max_short_lines", "max_duplicate_chars", "max_newlines_per_word");
                 yield new Filter(new FineWebQuality(
-                        node.path("min_terminal_lines").asDouble(d.minTerminalLines()),
-                        node.path("max_short_lines").asDouble(d.maxShortLines()),
-                        node.path("max_duplicate_chars").asDouble(d.maxDuplicateChars()),
-                        node.path("max_newlines_per_word").asDouble(d.maxNewlinesPerWord())));
+                        s.number("min_terminal_lines", d.minTerminalLines()),
+                        s.number("max_short_lines", d.maxShortLines()),
+                        s.number("max_duplicate_chars", d.maxDuplicateChars()),
+                        s.number("max_newlines_per_word", d.maxNewlinesPerWord())));
             }
-            case "llama3" -> new Filter(Llama3Heuristics.standard(set(node, "dirty_words", recipe), null));
-            case "url-blocklist" ->
-                new Filter(new UrlBlockList(
-                        set(node, "domains", recipe), set(node, "urls", recipe), set(node, "words", recipe)));
-            case "pii-mask" -> new Filter(new PersonalDataMask());
+            case "llama3" ->
+                new Filter(Llama3Heuristics.standard(set(settings(node, "dirty_words"), "dirty_words", recipe), null));
+            case "url-blocklist" -> {
+                Settings s = settings(node, "domains", "urls", "words");
+                yield new Filter(
+                        new UrlBlockList(set(s, "domains", recipe), set(s, "urls", recipe), set(s, "words", recipe)));
+            }
+            case "pii-mask" -> {
+                settings(node);
+                yield new Filter(new PersonalDataMask());
+            }
             case "language" -> {
-                String model = node.path("model").asString("built-in");
+                Settings s = settings(node, "model", "keep", "min_score");
+                String model = s.text("model", "built-in");
                 LanguageIdentifier identifier = model.equals("built-in")
                         ? LanguageIdentifier.builtIn()
                         : LanguageIdentifier.of(recipe.folder().resolve(model));
-                Set<String> keep = new HashSet<>();
-                node.path("keep").forEach(language -> keep.add(language.asString("")));
-                yield new Filter(new LanguageFilter(
-                        identifier, keep, node.path("min_score").asDouble(0.5)));
+                yield new Filter(
+                        new LanguageFilter(identifier, new HashSet<>(s.texts("keep")), s.number("min_score", 0.5)));
             }
             case "perplexity" -> {
-                NgramScorer model = NgramScorer.open(
-                        recipe.folder().resolve(node.path("model").asString("model.arpa")));
-                PerplexityFilter d =
-                        PerplexityFilter.words(model, node.path("drop_tail").asBoolean(true));
+                Settings s = settings(node, "model", "mode", "head", "middle", "drop_tail");
+                NgramScorer model = NgramScorer.open(recipe.folder().resolve(s.text("model", "model.arpa")));
+                PerplexityFilter d = PerplexityFilter.words(model, s.flag("drop_tail", true));
                 yield new Filter(new PerplexityFilter(
                         model,
-                        Fidelity.of(node.path("mode").asString("paper")),
+                        Fidelity.of(s.text("mode", "paper")),
                         d.pieces(),
-                        node.path("head").asDouble(d.head()),
-                        node.path("middle").asDouble(d.middle()),
+                        s.number("head", d.head()),
+                        s.number("middle", d.middle()),
                         d.dropTail()));
             }
-            case "classifier" ->
-                new Filter(new ClassifierFilter(
-                        node.path("name").asString("classifier"),
-                        FastTextModel.read(
-                                recipe.folder().resolve(node.path("model").asString("model.bin"))),
-                        node.path("label").asString("wiki"),
-                        node.path("threshold").asDouble(0.25),
-                        node.path("drop").asBoolean(false)));
+            case "classifier" -> {
+                Settings s = settings(node, "name", "model", "label", "threshold", "drop");
+                yield new Filter(new ClassifierFilter(
+                        s.text("name", "classifier"),
+                        FastTextModel.read(recipe.folder().resolve(s.text("model", "model.bin"))),
+                        s.text("label", "wiki"),
+                        s.number("threshold", 0.25),
+                        s.flag("drop", false)));
+            }
             case "line-dedup" -> {
-                int atLeast = node.path("at_least").asInt(2);
+                int atLeast = settings(node, "at_least").integer("at_least", 2, 2);
                 yield new Deduplication(kind, folder -> new LineDeduplication(atLeast, folder, recipe.memoryBytes()));
             }
-            case "exact-dedup" ->
-                new Deduplication(kind, folder -> new ExactDeduplication(false, folder, recipe.memoryBytes()));
-            case "url-dedup" ->
-                new Deduplication(kind, folder -> new ExactDeduplication(true, folder, recipe.memoryBytes()));
+            case "exact-dedup", "url-dedup" -> {
+                settings(node);
+                boolean byUrl = kind.equals("url-dedup");
+                yield new Deduplication(kind, folder -> new ExactDeduplication(byUrl, folder, recipe.memoryBytes()));
+            }
             case "minhash" -> {
-                int shingle = node.path("shingle").asInt(5);
-                int bands = node.path("bands").asInt(14);
-                int rows = node.path("rows").asInt(8);
+                Settings s = settings(node, "shingle", "bands", "rows");
+                int shingle = s.integer("shingle", 5, 1);
+                int bands = s.integer("bands", 14, 1);
+                int rows = s.integer("rows", 8, 1);
                 yield new Deduplication(
                         kind, folder -> new MinHashDeduplication(shingle, bands, rows, folder, recipe.memoryBytes()));
             }
             case "book-dedup" -> {
-                double overlap = node.path("max_overlap").asDouble(0.9);
+                double overlap = settings(node, "max_overlap").number("max_overlap", 0.9);
                 yield new Deduplication(kind, folder -> new BookStage(20, overlap, folder));
             }
-            case "substring-dedup" -> {
-                int window = node.path("window").asInt(50);
-                int minLeft = node.path("min_left").asInt(50);
-                yield new Deduplication(
-                        kind,
-                        folder -> new SpanDeduplication(
-                                SpanDeduplication.Unit.WORDS, window, minLeft, folder, recipe.memoryBytes()));
-            }
-            case "span-dedup" -> {
-                int window = node.path("window").asInt(3);
-                int minLeft = node.path("min_left").asInt(3);
-                yield new Deduplication(
-                        kind,
-                        folder -> new SpanDeduplication(
-                                SpanDeduplication.Unit.SENTENCES, window, minLeft, folder, recipe.memoryBytes()));
-            }
+            case "substring-dedup" -> spans(node, recipe, SpanDeduplication.Unit.WORDS, 50);
+            case "span-dedup" -> spans(node, recipe, SpanDeduplication.Unit.SENTENCES, 3);
             case "semantic-dedup" -> {
-                String model = node.path("model").asString("");
-                int clusters = node.path("clusters").asInt(1000);
-                double epsilon = node.path("eps").asDouble(0.05);
+                Settings s = settings(node, "model", "clusters", "eps");
+                String model = s.text("model", "");
+                int clusters = s.integer("clusters", 1000, 1);
+                double epsilon = s.number("eps", 0.05);
                 yield new Deduplication(
                         kind,
                         folder -> new SemanticDeduplication(recipe.embedders().open(model), clusters, epsilon, folder));
             }
             case "token-divergence" -> {
-                double maxNats = node.path("max_nats").asDouble(6);
+                double maxNats = settings(node, "max_nats").number("max_nats", 6);
                 yield new Deduplication(kind, folder -> new TokenDivergence(maxNats, recipe.memoryBytes()));
             }
             default -> throw new ConfigurationException("stages.kind", kind, "use one of " + KINDS);
         };
     }
 
-    private static List<String> lines(JsonNode node, String field, Recipe recipe) throws IOException {
-        Path file = recipe.folder().resolve(node.path(field).asString(""));
+    /** The settings of a stage, beside its kind. */
+    private static Settings settings(JsonNode node, String... names) {
+        List<String> all = new ArrayList<>(List.of("kind"));
+        all.addAll(List.of(names));
+        return new Settings(node.path("kind").asString(""), node, all.toArray(String[]::new));
+    }
+
+    private static Stage spans(JsonNode node, Recipe recipe, SpanDeduplication.Unit unit, int length) {
+        Settings s = settings(node, "window", "min_left");
+        int window = s.integer("window", length, 1);
+        int minLeft = s.integer("min_left", length, 0);
+        return new Deduplication(
+                node.path("kind").asString(""),
+                folder -> new SpanDeduplication(unit, window, minLeft, folder, recipe.memoryBytes()));
+    }
+
+    private static List<String> lines(Settings node, String field, Recipe recipe) throws IOException {
+        Path file = recipe.folder().resolve(node.text(field, ""));
         if (!Files.isRegularFile(file)) {
             throw new ConfigurationException(field, file, "there is no such file");
         }
         return Files.readAllLines(file);
     }
 
-    private static Set<String> set(JsonNode node, String field, Recipe recipe) throws IOException {
+    private static Set<String> set(Settings node, String field, Recipe recipe) throws IOException {
         Set<String> set = new HashSet<>();
         if (node.has(field)) {
             for (String line : lines(node, field, recipe)) {

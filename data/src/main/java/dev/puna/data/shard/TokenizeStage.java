@@ -1,5 +1,6 @@
 package dev.puna.data.shard;
 
+import dev.puna.data.GuardedSink;
 import dev.puna.data.PartPool;
 import dev.puna.data.ReadReport;
 import dev.puna.data.WholeFile;
@@ -83,17 +84,16 @@ public record TokenizeStage(Tokenizer tokenizer, EncodeOptions options, int thre
                 String failure = "";
                 TokenShardWriter writer = new TokenShardWriter(prefixes.get(part), tokenizer.vocabularySize());
                 try (OrderedEncoder encoder = new OrderedEncoder(tokenizer, options, writer, helpers)) {
+                    GuardedSink sink = new GuardedSink(document -> {
+                        encoder.accept(document.text());
+                        documents.increment();
+                        progress.read(report.bytes(), documents.sum());
+                        pool.check();
+                    });
                     try {
-                        source.read(
-                                splits.get(part),
-                                document -> {
-                                    encoder.accept(document.text());
-                                    documents.increment();
-                                    progress.read(report.bytes(), documents.sum());
-                                    pool.check();
-                                },
-                                report);
+                        source.read(splits.get(part), sink, report);
                     } catch (CorruptFileException | FileSystemException e) {
+                        sink.check();
                         failure = String.valueOf(e.getMessage());
                     }
                     utf8Bytes = encoder.finish();

@@ -19,6 +19,11 @@ public interface DocumentSource {
      */
     void read(Split split, DocumentSink sink, ReadReport report) throws IOException;
 
+    /** The same source, with its temporary files in {@code folder} and within {@code memoryBytes} for each split. */
+    default DocumentSource within(Path folder, long memoryBytes) {
+        return this;
+    }
+
     /** Parts of {@code path} that can be read in parallel, in the order of the file; most formats have one. */
     default List<Split> splits(Path path) throws IOException {
         return List.of(Split.whole(path));

@@ -1,5 +1,6 @@
 package dev.puna.data.source;
 
+import dev.puna.data.dedup.LineHash;
 import dev.puna.tensor.ConfigurationException;
 import java.io.EOFException;
 import java.io.IOException;
@@ -52,19 +53,21 @@ public final class Download {
     }
 
     /**
-     * The file under its own name in {@code folder}.
+     * The file under its own name, in a folder of the address below {@code folder}: dumps of one name are many.
      *
      * @throws ConfigurationException when the server has no such file
      * @throws IOException when it could not be had after several attempts; what came stays for the next run
      */
     public Path fetch(URI address, Path folder, Progress progress) throws IOException {
-        Path target = folder.resolve(fileName(address));
+        String name = fileName(address);
+        Path own = folder.resolve(Long.toHexString(LineHash.sha1(address.toString())));
+        Path target = own.resolve(name);
         if (Files.exists(target)) {
             return target;
         }
-        Files.createDirectories(folder);
-        Path partial = folder.resolve(target.getFileName() + ".partial");
-        Path tag = folder.resolve(target.getFileName() + ".partial.etag");
+        Files.createDirectories(own);
+        Path partial = own.resolve(name + ".partial");
+        Path tag = own.resolve(name + ".partial.etag");
         for (int attempt = 1; ; attempt++) {
             long before = Files.exists(partial) ? Files.size(partial) : 0;
             try {

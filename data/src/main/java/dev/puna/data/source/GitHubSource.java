@@ -19,6 +19,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
@@ -401,7 +402,7 @@ public record GitHubSource(Rules rules, Fidelity fidelity) implements DocumentSo
 
         void bytes(String path, byte[] bytes, @Nullable String folderLicence) throws IOException {
             String text = new String(bytes, StandardCharsets.UTF_8);
-            if (text.indexOf('\uFFFD') >= 0 && text.getBytes(StandardCharsets.UTF_8).length != bytes.length) {
+            if (text.indexOf('\uFFFD') >= 0 && !Arrays.equals(text.getBytes(StandardCharsets.UTF_8), bytes)) {
                 report.skip("not UTF-8");
                 return;
             }

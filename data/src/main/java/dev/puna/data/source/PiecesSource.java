@@ -31,6 +31,11 @@ public record PiecesSource(DocumentSource source, int chars) implements Document
     }
 
     @Override
+    public DocumentSource within(Path folder, long memoryBytes) {
+        return new PiecesSource(source.within(folder, memoryBytes), chars);
+    }
+
+    @Override
     public List<Split> splits(Path path) throws IOException {
         return source.splits(path);
     }

@@ -35,17 +35,20 @@ import org.jspecify.annotations.Nullable;
  *
  * @param fidelity {@link Fidelity#COMPAT} does as RedPajama: scores are sorted as text ({@code "9"} before {@code "10"}), and
  *     the title stands in front of the question's markup
+ * @param scratch folder for what the sort cannot hold in memory
  * @param sortBytes memory for the sort
  */
-public record StackExchangeSource(Fidelity fidelity, long sortBytes) implements DocumentSource {
-    /** How many sites LLaMA-1 took. */
-    public static final int LARGEST_SITES = 28;
-
+public record StackExchangeSource(Fidelity fidelity, Path scratch, long sortBytes) implements DocumentSource {
     private static final int MAX_ROW_BYTES = 16 << 20;
 
-    /** The paper's way, with 256 MiB to sort in. */
-    public StackExchangeSource() {
-        this(Fidelity.PAPER, 256L << 20);
+    /** With 256 MiB to sort in, and the system's folder for temporary files beyond that. */
+    public StackExchangeSource(Fidelity fidelity) {
+        this(fidelity, Path.of(System.getProperty("java.io.tmpdir")), 256L << 20);
+    }
+
+    @Override
+    public StackExchangeSource within(Path folder, long memoryBytes) {
+        return new StackExchangeSource(fidelity, folder, memoryBytes);
     }
 
     @Override
@@ -53,25 +56,45 @@ public record StackExchangeSource(Fidelity fidelity, long sortBytes) implements 
         return "stackexchange";
     }
 
-    /** The {@code count} sites with the most posts, largest first; of equal ones the first by name. */
-    public static List<Path> largest(List<Path> sites, int count, ReadReport report) throws IOException {
-        Map<Path, Long> rows = new HashMap<>();
+    /** The {@code count} sites with the largest {@code Posts.xml}, largest first; of equal ones the first by name. */
+    public static List<Path> largest(List<Path> sites, int count) throws IOException {
+        Map<Path, Long> bytes = new HashMap<>();
         for (Path site : sites) {
-            long[] number = new long[1];
-            posts(site, report, lines -> {
-                while (lines.next()) {
-                    if (!lines.tooLong() && isRow(lines)) {
-                        number[0]++;
-                    }
-                }
-            });
-            rows.put(site, number[0]);
+            bytes.put(site, postsBytes(site));
         }
         return sites.stream()
-                .sorted(Comparator.comparingLong((Path p) -> -rows.getOrDefault(p, 0L))
+                .sorted(Comparator.comparingLong((Path p) -> -bytes.getOrDefault(p, 0L))
                         .thenComparing(Path::toString))
                 .limit(count)
                 .toList();
+    }
+
+    /** Of the posts of a site, decompressed; 0 of an archive that is broken, which reading it says. */
+    private static long postsBytes(Path site) throws IOException {
+        if (!isArchive(site)) {
+            return Files.size(site);
+        }
+        try (SevenZFile archive = open(site)) {
+            for (SevenZArchiveEntry entry : archive.getEntries()) {
+                if (entry.getName().equals("Posts.xml")) {
+                    return entry.getSize();
+                }
+            }
+            return 0;
+        } catch (IOException | RuntimeException e) {
+            return 0;
+        }
+    }
+
+    private static boolean isArchive(Path site) {
+        return site.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(".7z");
+    }
+
+    private static SevenZFile open(Path site) throws IOException {
+        return SevenZFile.builder()
+                .setFile(site.toFile())
+                .setMaxMemoryLimitKiB(512 << 10)
+                .get();
     }
 
     @FunctionalInterface
@@ -80,11 +103,8 @@ public record StackExchangeSource(Fidelity fidelity, long sortBytes) implements 
     }
 
     private static void posts(Path path, ReadReport report, Posts posts) throws IOException {
-        if (path.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(".7z")) {
-            try (SevenZFile archive = SevenZFile.builder()
-                    .setFile(path.toFile())
-                    .setMaxMemoryLimitKiB(512 << 10)
-                    .get()) {
+        if (isArchive(path)) {
+            try (SevenZFile archive = open(path)) {
                 for (SevenZArchiveEntry entry : archive.getEntries()) {
                     if (entry.getName().equals("Posts.xml")) {
                         try (InputStream in = archive.getInputStream(entry)) {
@@ -95,7 +115,7 @@ public record StackExchangeSource(Fidelity fidelity, long sortBytes) implements 
                     }
                 }
                 throw new CorruptFileException(path, 0, "a member Posts.xml", "none");
-            } catch (CorruptFileException e) {
+            } catch (CorruptFileException | ExternalSort.SortException e) {
                 throw e;
             } catch (IOException | RuntimeException e) {
                 throw new CorruptFileException(path, 0, "a 7z archive", String.valueOf(e.getMessage()));
@@ -125,7 +145,7 @@ public record StackExchangeSource(Fidelity fidelity, long sortBytes) implements 
         Path path = split.path();
         String file = path.getFileName().toString();
         String site = file.endsWith(".7z") ? file.substring(0, file.length() - 3) : siteOfFolder(path);
-        try (ExternalSort sort = new ExternalSort(sortBytes)) {
+        try (ExternalSort sort = new ExternalSort(scratch, sortBytes)) {
             posts(path, report, lines -> collect(path, lines, sort, report));
             Group group = new Group(site, sink, report);
             sort.forEach(group::post);

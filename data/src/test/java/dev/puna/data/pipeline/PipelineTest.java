@@ -8,8 +8,10 @@ import dev.puna.data.JsonlReader;
 import dev.puna.data.JsonlWriter;
 import dev.puna.data.ReadReport;
 import dev.puna.data.Samples;
+import dev.puna.data.source.Split;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -183,5 +185,62 @@ class PipelineTest {
         assertThat(report.documents()).isEqualTo(3);
         assertThat(report.stages().getFirst().out()).isEqualTo(2);
         assertThat(report.exitStatus()).isZero();
+    }
+
+    @Test
+    void settingsThatAreNoneAreRefused() throws IOException {
+        Files.writeString(folder.resolve("in.jsonl"), "{\"text\":\"x\"}\n");
+        record Case(String yaml, String field) {}
+        for (Case c : List.of(
+                new Case("source: {kind: jsonl}\nstages: [{kind: minhash, band: 20}]", "minhash.band"),
+                new Case("source: {kind: jsonl}\nstages: [{kind: minhash, bands: 0}]", "minhash.bands"),
+                new Case("source: {kind: jsonl}\nstages: [{kind: line-dedup, at_least: two}]", "line-dedup.at_least"),
+                new Case("source: {kind: jsonl}\nstages: [{kind: language, keep: en}]", "language.keep"),
+                new Case("source: {kind: commoncrawl, min_char: 3}", "source.min_char"),
+                new Case("source: {kind: github, licences: permisive}", "source.licences"),
+                new Case("source: {kind: arxiv, mode: exact}", "mode"),
+                new Case("source: {kind: jsonl}\nheld_out: {one_in: many}", "held_out.one_in"),
+                new Case("source: {kind: jsonl}\ntokens: {train: byte-level, sizes: 300}", "tokens.sizes"))) {
+            assertThatThrownBy(() -> Pass.of(Recipe.of(
+                            c.yaml, folder, List.of(folder.resolve("in.jsonl").toString()))))
+                    .as(c.yaml)
+                    .isInstanceOf(ConfigurationException.class)
+                    .hasMessageContaining(c.field);
+        }
+    }
+
+    @Test
+    void aRunDoesNotGoOnWithInputsThatChanged() throws IOException {
+        recipe();
+        Path out = folder.resolve("out");
+        new Pipeline(Recipe.read(folder.resolve("recipe.yaml")), out, 1, Progress.NONE).run();
+        Files.writeString(folder.resolve("in/part5.jsonl.gz"), "other");
+        Recipe changed = Recipe.read(folder.resolve("recipe.yaml"));
+        assertThatThrownBy(() -> new Pipeline(changed, out, 1, Progress.NONE).run())
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("other inputs");
+    }
+
+    @Test
+    void whatFailsBehindASourceIsNoBrokenInput() throws IOException {
+        Recipe recipe = recipe();
+        List<Pass> passes = Pass.of(recipe);
+        RunFolder files = new RunFolder(folder.resolve("out"), passes.size());
+        Files.createDirectories(files.folder(0));
+        PartRun run = new PartRun(recipe, files, passes.getFirst(), 0);
+        PartRun.Watcher full = new PartRun.Watcher() {
+            @Override
+            public void read(ReadReport report) {}
+
+            @Override
+            public void kept(Document document, long ordinal) throws IOException {
+                throw new FileSystemException("spill", null, "No space left on device");
+            }
+        };
+        Split split = Split.whole(recipe.inputs().getFirst());
+        assertThatThrownBy(() -> run.run(0, recipe.source(), split, null, full))
+                .isInstanceOf(FileSystemException.class)
+                .hasMessageContaining("No space left");
+        assertThat(files.complete(0, 0)).isFalse();
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.net.httpserver.HttpServer;
+import dev.puna.data.dedup.LineHash;
 import dev.puna.data.pipeline.Pipeline;
 import dev.puna.data.pipeline.PipelineReport;
 import dev.puna.data.pipeline.Progress;
@@ -79,6 +80,21 @@ class DownloadTest {
         return new Download(1, 1000).fetch(address("/dump/file.bin"), folder, (bytes, total) -> {});
     }
 
+    /** What an earlier run has left of the file. */
+    private void begun(byte[] bytes) throws IOException {
+        Path own = Files.createDirectories(folder.resolve(
+                Long.toHexString(LineHash.sha1(address("/dump/file.bin").toString()))));
+        Files.write(own.resolve("file.bin.partial"), bytes);
+        Files.writeString(own.resolve("file.bin.partial.etag"), tag);
+    }
+
+    @Test
+    void dumpsOfOneNameAreTwoFiles() throws IOException {
+        Path other = new Download(1, 1000).fetch(address("/dump/file.bin?part=2"), folder, (bytes, total) -> {});
+        assertThat(other).isNotEqualTo(fetch());
+        assertThat(asked).hasSize(2);
+    }
+
     @Test
     void whatBreaksOffGoesOnAtItsLastByte() throws IOException {
         breakAfter = 100_000;
@@ -86,15 +102,14 @@ class DownloadTest {
         assertThat(asked).containsExactly("whole", "bytes=100000-", "bytes=200000-");
         assertThat(Files.readAllBytes(fetch())).isEqualTo(content);
         assertThat(asked).hasSize(3); // it is there: nobody is asked
-        try (var files = Files.list(folder)) {
-            assertThat(files).containsExactly(folder.resolve("file.bin"));
+        try (var files = Files.walk(folder)) {
+            assertThat(files.filter(Files::isRegularFile)).containsExactly(fetch());
         }
     }
 
     @Test
     void aFileThatChangedMeanwhileBeginsAnew() throws IOException {
-        Files.write(folder.resolve("file.bin.partial"), Arrays.copyOf(content, 50_000));
-        Files.writeString(folder.resolve("file.bin.partial.etag"), tag);
+        begun(Arrays.copyOf(content, 50_000));
         tag = "\"two\"";
         new SplittableRandom(2).nextBytes(content);
         assertThat(Files.readAllBytes(fetch())).isEqualTo(content);
@@ -104,8 +119,7 @@ class DownloadTest {
     @Test
     void aServerWithoutRangesIsReadFromTheBeginning() throws IOException {
         ranges = false;
-        Files.write(folder.resolve("file.bin.partial"), new byte[1000]);
-        Files.writeString(folder.resolve("file.bin.partial.etag"), tag);
+        begun(new byte[1000]);
         assertThat(Files.readAllBytes(fetch())).isEqualTo(content);
     }
 
@@ -128,6 +142,10 @@ class DownloadTest {
                 List.of(address("/dump/file.bin").toString()));
         PipelineReport report = new Pipeline(recipe, folder.resolve("out"), 1, Progress.NONE).run();
         assertThat(report.documents()).isEqualTo(2);
-        assertThat(folder.resolve("out/downloads/file.bin")).hasBinaryContent(content);
+        try (var files = Files.walk(folder.resolve("out/downloads"))) {
+            assertThat(files.filter(Files::isRegularFile))
+                    .singleElement()
+                    .satisfies(file -> assertThat(file).hasBinaryContent(content));
+        }
     }
 }

@@ -104,10 +104,14 @@ class GitHubSourceTest {
         Files.writeString(tree.resolve("other/b.c"), CODE + "/* no licence */");
         Files.writeString(tree.resolve("other/c.c"), "// SPDX-License-Identifier: Apache-2.0\n" + CODE + "//c\n");
         Files.write(tree.resolve("lib/bad.c"), new byte[] {'i', (byte) 0xff, 'x'});
+        Files.write(
+                tree.resolve("lib/cut.c"),
+                new byte[] {'i', (byte) 0xf0, (byte) 0x9f, (byte) 0x98, 'x'}); // as long as U+FFFD
         Files.createSymbolicLink(tree.resolve("lib/loop"), tree);
         Path zip = folder.resolve("tree.zip");
         try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(zip))) {
-            for (String name : List.of("lib/LICENSE.txt", "lib/deep/a.c", "other/b.c", "other/c.c", "lib/bad.c")) {
+            for (String name :
+                    List.of("lib/LICENSE.txt", "lib/deep/a.c", "other/b.c", "other/c.c", "lib/bad.c", "lib/cut.c")) {
                 out.putNextEntry(new ZipEntry(name));
                 out.write(Files.readAllBytes(tree.resolve(name)));
             }
@@ -116,7 +120,7 @@ class GitHubSourceTest {
         List<Document> fromFolder = read(GitHubSource.paper(), tree, report);
         assertThat(fromFolder).extracting(d -> d.string("path")).containsExactly("lib/deep/a.c", "other/c.c");
         assertThat(fromFolder.get(1).text()).isEqualTo(CODE + "//c\n");
-        assertThat(report.skipped()).containsEntry("not UTF-8", 1L).containsEntry("licence", 1L);
+        assertThat(report.skipped()).containsEntry("not UTF-8", 2L).containsEntry("licence", 1L);
         assertThat(read(GitHubSource.paper(), zip, new ReadReport())).isEqualTo(fromFolder);
     }
 

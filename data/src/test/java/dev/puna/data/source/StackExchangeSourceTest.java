@@ -43,7 +43,8 @@ class StackExchangeSourceTest {
         Files.writeString(file, POSTS);
         ReadReport report = new ReadReport();
         List<Document> all = new ArrayList<>();
-        new StackExchangeSource(Fidelity.PAPER, memory).read(Split.whole(file), all::add, report);
+        new StackExchangeSource(Fidelity.PAPER, folder.resolve("scratch"), memory)
+                .read(Split.whole(file), all::add, report);
         assertThat(all)
                 .extracting(Document::text)
                 .containsExactly(
@@ -61,7 +62,7 @@ class StackExchangeSourceTest {
         Path file = folder.resolve("Posts.xml");
         Files.writeString(file, POSTS);
         List<Document> all = new ArrayList<>();
-        new StackExchangeSource(Fidelity.COMPAT, 1 << 20).read(Split.whole(file), all::add, new ReadReport());
+        new StackExchangeSource(Fidelity.COMPAT).read(Split.whole(file), all::add, new ReadReport());
         assertThat(all.getFirst().text().indexOf("nine"))
                 .isLessThan(all.getFirst().text().indexOf("ten"));
     }
@@ -71,7 +72,7 @@ class StackExchangeSourceTest {
         Path site = Samples.of("stackexchange/beer.stackexchange.com.7z");
         List<Document> all = new ArrayList<>();
         ReadReport report = new ReadReport();
-        new StackExchangeSource().read(Split.whole(site), all::add, report);
+        new StackExchangeSource(Fidelity.PAPER).read(Split.whole(site), all::add, report);
         assertThat(all).hasSize(1029);
         assertThat(report.brokenCount()).isZero();
         assertThat(all.getFirst().id()).startsWith("beer.stackexchange.com:");
@@ -85,17 +86,16 @@ class StackExchangeSourceTest {
         Path small = Files.createDirectories(folder.resolve("small")).resolve("Posts.xml");
         Files.writeString(small, POSTS);
         Path site = Samples.of("stackexchange/beer.stackexchange.com.7z");
-        assertThat(StackExchangeSource.largest(List.of(small, site), 28, new ReadReport()))
-                .containsExactly(site, small);
-        assertThat(StackExchangeSource.largest(List.of(small, site), 1, new ReadReport()))
-                .containsExactly(site);
+        assertThat(StackExchangeSource.largest(List.of(small, site), 28)).containsExactly(site, small);
+        assertThat(StackExchangeSource.largest(List.of(small, site), 1)).containsExactly(site);
     }
 
     @Test
     void aDamagedArchiveIsACorruptFile() throws IOException {
         Path file = folder.resolve("x.7z");
         Files.writeString(file, "7z\u00bc\u00af'\u001c and no more");
-        assertThatThrownBy(() -> new StackExchangeSource().read(Split.whole(file), d -> {}, new ReadReport()))
+        assertThatThrownBy(() ->
+                        new StackExchangeSource(Fidelity.PAPER).read(Split.whole(file), d -> {}, new ReadReport()))
                 .isInstanceOf(CorruptFileException.class)
                 .hasMessageContaining("x.7z");
     }
