@@ -36,27 +36,35 @@ final class Replicas implements AutoCloseable {
     Replicas(Recipe recipe, ParameterStore parameters, Kernels kernels, UnaryOperator<Kernels> seen) {
         this.parameters = parameters;
         this.kernels = kernels;
-        int count = recipe.batch().replicas();
-        for (int r = 0; r < count; r++) {
-            Kernels mine = kernels;
-            if (count > 1) {
-                ThreadTeam thread = new ThreadTeam("replica-" + r, 1);
-                Replica replica = new Replica(thread, Kernels.open(kernels.tier(), thread));
-                alone.add(replica);
-                mine = replica.kernels;
+        try {
+            for (int r = 0; r < recipe.batch().replicas(); r++) {
+                add(recipe, r, seen);
             }
-            if (r > 0) {
-                buffers.add(new GradientBuffer(parameters));
-            }
-            models.add(new LlamaTraining(
-                    parameters,
-                    r == 0 ? parameters.gradients() : buffers.getLast().gradients(),
-                    seen.apply(mine),
-                    recipe.computePrecision(),
-                    recipe.kept(),
-                    recipe.rows(),
-                    recipe.vocabularyUsed()));
+        } catch (RuntimeException | Error e) {
+            close(); // memory may not have been enough for all
+            throw e;
         }
+    }
+
+    private void add(Recipe recipe, int r, UnaryOperator<Kernels> seen) {
+        Kernels mine = kernels;
+        if (recipe.batch().replicas() > 1) {
+            ThreadTeam thread = new ThreadTeam("replica-" + r, 1);
+            Replica replica = new Replica(thread, Kernels.open(kernels.tier(), thread));
+            alone.add(replica);
+            mine = replica.kernels;
+        }
+        if (r > 0) {
+            buffers.add(new GradientBuffer(parameters));
+        }
+        models.add(new LlamaTraining(
+                parameters,
+                r == 0 ? parameters.gradients() : buffers.getLast().gradients(),
+                seen.apply(mine),
+                recipe.computePrecision(),
+                recipe.kept(),
+                recipe.rows(),
+                recipe.vocabularyUsed()));
     }
 
     /**

@@ -1,5 +1,6 @@
 package dev.puna.training;
 
+import dev.puna.formats.AtomicFile;
 import dev.puna.kernels.Kernels;
 import dev.puna.model.LlamaConfig;
 import dev.puna.model.LlamaTraining;
@@ -7,6 +8,7 @@ import dev.puna.model.PackedBatch;
 import dev.puna.model.ParameterStore;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -63,16 +65,21 @@ public final class Trainer implements AutoCloseable {
         LlamaConfig config = recipe.config();
         CheckpointStore.requireSpace(recipe);
         this.batches = new TrainingBatches(recipe);
+        ParameterStore made = null;
         try {
             this.samples = recipe.samples().every() == 0
                     ? Optional.empty()
                     : batches.tokenizer().map(tokenizer -> new SampleWriter(recipe, kernels, tokenizer));
-            this.parameters = new ParameterStore(config, recipe.stochasticRounding());
-        } catch (RuntimeException e) {
+            made = new ParameterStore(config, recipe.stochasticRounding());
+            this.replicas = new Replicas(recipe, made, kernels);
+        } catch (RuntimeException | Error e) {
+            if (made != null) {
+                made.close();
+            }
             batches.close();
             throw e;
         }
-        this.replicas = new Replicas(recipe, parameters, kernels);
+        this.parameters = made;
         this.optimizer = new AdamW(recipe.optimizer(), parameters, kernels);
         this.state = TrainingState.beginning();
     }
@@ -104,7 +111,7 @@ public final class Trainer implements AutoCloseable {
             }
             trainer.round();
             return trainer;
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             trainer.close();
             throw e;
         }
@@ -143,7 +150,7 @@ public final class Trainer implements AutoCloseable {
             trainer.changes = changes;
             trainer.round();
             return trainer;
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             trainer.close();
             throw e;
         }
@@ -181,7 +188,7 @@ public final class Trainer implements AutoCloseable {
         try (CheckpointStore checkpoints =
                         new CheckpointStore(recipe, batches.tokenizer(), batches.sourceTokens(), state.step());
                 RunLog log = new RunLog(output, state.step())) {
-            Files.writeString(output.resolve("recipe.yaml"), recipe.toYaml());
+            AtomicFile.write(output.resolve("recipe.yaml"), recipe.toYaml().getBytes(StandardCharsets.UTF_8));
             LivePage page = watchPort.isPresent() ? new LivePage(watchPort.get(), recipe, log::reports) : null;
             try {
                 while (state.step() < recipe.steps()) {
