@@ -22,16 +22,17 @@ final class Listings {
         for (int groupSize : new int[] {16, 32}) {
             kernels.put("quantize-rows-" + groupSize, () -> QuantizedRows.code(groupSize, false));
             kernels.put("quantize-few-rows-" + groupSize, () -> QuantizedRows.code(groupSize, true));
+            kernels.put("quantize-tiles-" + groupSize, () -> TokenTiles.code(TokenTiles.TOKENS, groupSize));
         }
         for (DType dtype : DType.values()) {
             BlockDecoder.of(dtype).ifPresent(decoder -> {
                 kernels.put("vector-product-" + name(dtype), () -> QuantizedVectorProduct.code(decoder));
                 kernels.put("few-rows-" + name(dtype), () -> QuantizedFewRows.code(decoder));
-                kernels.put("panel-" + name(dtype), () -> Panel.code(decoder, false));
-                kernels.put("signed-panel-" + name(dtype), () -> Panel.code(decoder, true));
+                kernels.put("panel-" + name(dtype), () -> Panel.code(decoder));
+                kernels.put("side-panel-" + name(dtype), () -> SidePanel.code(decoder));
                 kernels.put(
                         "amx-tile-" + name(dtype),
-                        () -> AmxTile.code(AmxTile.MAX_TOKENS, decoder.scaledElements(), decoder.affine()));
+                        () -> AmxTile.code(TokenTiles.TOKENS, decoder.scaledElements(), decoder.affine()));
                 kernels.put(
                         "tile-" + name(dtype),
                         () -> PanelTile.code(

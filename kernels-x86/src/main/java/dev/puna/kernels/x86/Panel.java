@@ -61,17 +61,67 @@ final class Panel {
         return weightBytes(in) + scalesBytes(decoder, in) * (decoder.affine() ? 2 : 1);
     }
 
+    /** Where a kernel that unpacks sixteen rows puts what belongs to a group of the block it is at. */
+    interface Destination {
+        /** Once: pointers into registers. */
+        void begin(Assembler a);
+
+        /** Elements {@code 4·four …} of all rows. */
+        Memory weights(int group, int four);
+
+        Memory scale(int group, int half);
+
+        Memory minimum(int group, int half);
+
+        /** To the next block. */
+        void advance(Assembler a);
+    }
+
+    /** Unpacks sixteen rows into one side of a panel; the pointers already point to that side. */
+    static Code code(BlockDecoder decoder) {
+        int halves = 32 / decoder.scaledElements();
+        int sideBytes = SixteenRows.ROWS * Float.BYTES;
+        return code(decoder, false, new Destination() {
+            @Override
+            public void begin(Assembler a) {
+                a.mov(WEIGHTS_OUT, argument(WEIGHTS));
+                a.mov(SCALES_OUT, argument(SCALES));
+                a.mov(MINIMA_OUT, argument(MINIMA));
+            }
+
+            @Override
+            public Memory weights(int group, int four) {
+                return Memory.at(WEIGHTS_OUT, group * GROUP_BYTES + four * 2 * sideBytes);
+            }
+
+            @Override
+            public Memory scale(int group, int half) {
+                return Memory.at(SCALES_OUT, (group * halves + half) * 2 * sideBytes);
+            }
+
+            @Override
+            public Memory minimum(int group, int half) {
+                return Memory.at(MINIMA_OUT, (group * halves + half) * 2 * sideBytes);
+            }
+
+            @Override
+            public void advance(Assembler a) {
+                a.add(WEIGHTS_OUT, (long) decoder.groups() * GROUP_BYTES);
+                a.add(SCALES_OUT, (long) decoder.groups() * scaleBytes(decoder));
+                a.add(MINIMA_OUT, (long) decoder.groups() * scaleBytes(decoder));
+            }
+        });
+    }
+
     /**
-     * Unpacks sixteen rows into one side of a panel; the pointers already point to that side.
+     * Unpacks sixteen rows.
      *
      * @param signed whether the zero point is taken off the bytes
      */
-    static Code code(BlockDecoder decoder, boolean signed) {
+    static Code code(BlockDecoder decoder, boolean signed, Destination to) {
         SixteenRows layout = decoder.layout();
         RowsAhead ahead = decoder.ahead();
-        int groups = decoder.groups();
         int halves = 32 / decoder.scaledElements();
-        int sideBytes = SixteenRows.ROWS * Float.BYTES;
         return Leaf.of(a -> {
             Label block = a.label("block");
             a.mov(SixteenRows.STRIDE, argument(W_STRIDE));
@@ -81,13 +131,11 @@ final class Panel {
             a.mov(SixteenRows.FIRST, argument(W));
             a.lea(SixteenRows.EIGHTH, Memory.at(SixteenRows.FIRST, SixteenRows.STRIDE, 8));
             ahead.beginRows(a);
-            a.mov(WEIGHTS_OUT, argument(WEIGHTS));
-            a.mov(SCALES_OUT, argument(SCALES));
-            a.mov(MINIMA_OUT, argument(MINIMA));
+            to.begin(a);
             a.mov(BLOCK_COUNT, argument(BLOCKS));
             a.bind(block);
             decoder.beginBlock(a);
-            for (int group = 0; group < groups; group++) {
+            for (int group = 0; group < decoder.groups(); group++) {
                 a.comment("group " + group);
                 ahead.ask(a, group);
                 unpack(a, decoder, group);
@@ -96,15 +144,14 @@ final class Panel {
                     if (signed && decoder.zeroPoint() != 0) {
                         a.vpsubb(fours[i], fours[i], ZERO_POINT);
                     }
-                    a.vmovdqa64(Memory.at(WEIGHTS_OUT, group * GROUP_BYTES + i * 2 * sideBytes), fours[i]);
+                    a.vmovdqa64(to.weights(group, i), fours[i]);
                 }
                 for (int half = 0; half < halves; half++) {
-                    int offset = (group * halves + half) * 2 * sideBytes;
                     decoder.scale(a, group, half, SCALE);
-                    a.vmovaps(Memory.at(SCALES_OUT, offset), SCALE);
+                    a.vmovaps(to.scale(group, half), SCALE);
                     if (decoder.affine()) {
                         decoder.minimum(a, group, half, SCALE);
-                        a.vmovaps(Memory.at(MINIMA_OUT, offset), SCALE);
+                        a.vmovaps(to.minimum(group, half), SCALE);
                     }
                 }
             }
@@ -112,9 +159,7 @@ final class Panel {
             a.add(SixteenRows.FIRST, blockBytes);
             a.add(SixteenRows.EIGHTH, blockBytes);
             ahead.advance(a);
-            a.add(WEIGHTS_OUT, (long) groups * GROUP_BYTES);
-            a.add(SCALES_OUT, (long) groups * scaleBytes(decoder));
-            a.add(MINIMA_OUT, (long) groups * scaleBytes(decoder));
+            to.advance(a);
             a.dec(BLOCK_COUNT);
             a.jne(block);
         });

@@ -32,11 +32,11 @@ import dev.puna.assembler.Vec;
  *   for each group:
  *     dot[token][32] = −zeroPoint · Σq[token]
  *     for each 4 elements: dot[token] += bytes[32][4] · q[token][4]      (vpdpbusd)
- *     y[token] = fma(dot, scale · d[token], y)
+ *     y[token] = fma(dot · scale, d[token], y)
  *     y[token] = fma(minimum, (d · Σq)[token], y)
  * </pre>
  *
- * Six tokens by two registers of rows use 24 accumulators; with operands that is 30 of 32 registers.
+ * Six tokens by two registers of rows use 24 accumulators; with operands that is 29 of 32 registers.
  */
 final class PanelTile {
     static final int MAX_TOKENS = 6;
@@ -86,7 +86,6 @@ final class PanelTile {
     private static final Vec X = zmm(26);
     private static final Vec FIRST_SCALE = zmm(27);
     private static final Vec SECOND_SCALE = zmm(28);
-    private static final Vec PRODUCT = zmm(29);
 
     private PanelTile() {}
 
@@ -225,11 +224,11 @@ final class PanelTile {
         for (int token = 0; token < tokens; token++) {
             for (int side = 0; side < 2; side++) {
                 a.vcvtdq2ps(dot(token, side), dot(token, side));
-                a.vmulps(
-                        PRODUCT,
-                        side == 0 ? FIRST_SCALE : SECOND_SCALE,
+                a.vmulps(dot(token, side), dot(token, side), side == 0 ? FIRST_SCALE : SECOND_SCALE);
+                a.vfmadd231ps(
+                        sum(token, side),
+                        dot(token, side),
                         at(TOKEN_SCALES, token, 0).broadcast());
-                a.vfmadd231ps(sum(token, side), dot(token, side), PRODUCT);
                 if (affine) {
                     a.vfmadd231ps(
                             sum(token, side),

@@ -26,7 +26,7 @@ import dev.puna.assembler.Vec;
  *     bytes[32/4][16][4] = unpacked and transposed     (eight registers)
  *     for each token:
  *       dot = −zeroPoint · Σq[token] + Σ bytes · q[token]
- *       y[token] = fma(dot, scale · d[token], y[token])
+ *       y[token] = fma(dot · scale, d[token], y[token])
  *       y[token] = fma(minimum, (d · Σq)[token], y[token])
  * </pre>
  *
@@ -60,7 +60,6 @@ final class QuantizedFewRows {
     /** Products of the first and of the last 16 elements: two chains, or two groups. */
     private static final Vec[] DOTS = {zmm(12), zmm(13)};
 
-    private static final Vec FACTOR = zmm(14);
     private static final Vec SUM = zmm(15);
     private static final Vec[] SCALES = {zmm(16), zmm(17)};
     private static final Vec[] MINIMA = {zmm(18), zmm(19)};
@@ -167,11 +166,11 @@ final class QuantizedFewRows {
         a.vmovaps(SUM, Memory.at(TOKEN_SUMS));
         for (int half = 0; half < halves; half++) {
             a.vcvtdq2ps(DOTS[half], DOTS[half]);
-            a.vmulps(
-                    FACTOR,
-                    SCALES[half],
+            a.vmulps(DOTS[half], DOTS[half], SCALES[half]);
+            a.vfmadd231ps(
+                    SUM,
+                    DOTS[half],
                     Memory.at(RECORD, QuantizedRows.RECORD_SCALE).broadcast());
-            a.vfmadd231ps(SUM, DOTS[half], FACTOR);
             if (decoder.affine()) {
                 a.vfmadd231ps(
                         SUM,

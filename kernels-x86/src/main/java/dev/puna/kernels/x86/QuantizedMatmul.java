@@ -9,12 +9,14 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * {@code y = x · wᵀ} for every quantized format: activations become 8-bit integers once per row, then one row streams
  * the file's layout ({@link QuantizedVectorProduct}), a few rows stream it too and unpack in registers
- * ({@link QuantizedFewRows}), and many rows share weights that are unpacked once ({@link Panel}, {@link PanelTile},
- * {@link AmxTile}). All give the same bits.
+ * ({@link QuantizedFewRows}), and many rows share weights that are unpacked once ({@link Panel} and {@link PanelTile}, or
+ * {@link SidePanel} and {@link AmxTile}). All give the same bits.
  */
 final class QuantizedMatmul {
     /** Up to this many rows stream the weights; for more, unpacked weights are kept in the cache. */
@@ -24,7 +26,9 @@ final class QuantizedMatmul {
 
     private record FewRowsKey(BlockDecoder decoder) {}
 
-    private record PanelKey(BlockDecoder decoder, boolean signed) {}
+    private record PanelKey(BlockDecoder decoder) {}
+
+    private record SideKey(BlockDecoder decoder) {}
 
     private record TileKey(int tokens, int scaledElements, boolean zeroPoint, boolean affine) {}
 
@@ -32,8 +36,17 @@ final class QuantizedMatmul {
 
     private record RowsKey(int groupSize, boolean records) {}
 
-    /** Activations in {@link QuantizedRows}' layout for one kind of weights. */
-    private record Activations(long address, long in, int groupSize, int zeroPoint) {
+    private record TokensKey(int tokens, int groupSize) {}
+
+    /** How activations lie: {@link QuantizedRows} one way or the other, or {@link TokenTiles}. */
+    private enum Layout {
+        ROWS,
+        RECORDS,
+        TILES
+    }
+
+    /** Quantized activations for one kind of weights. */
+    private record Activations(Layout layout, long address, long in, int groupSize, int zeroPoint) {
         long stride() {
             return QuantizedRows.stride(in, groupSize);
         }
@@ -46,8 +59,18 @@ final class QuantizedMatmul {
             return address + row * QuantizedRows.RECORD_BYTES;
         }
 
+        long tile(long tile) {
+            return address + tile * TokenTiles.tileBytes(in, groupSize);
+        }
+
+        /** How many times four products a tile of tokens has by a side. */
+        long tileFours() {
+            return TokenTiles.groups(in, groupSize) * QuantizedRows.BLOCK / groupSize / AmxTile.RESULTS;
+        }
+
         boolean serves(BlockDecoder decoder) {
-            return groupSize == decoder.scaledElements() && zeroPoint == decoder.zeroPoint();
+            return groupSize == decoder.scaledElements()
+                    && (layout == Layout.TILES || zeroPoint == decoder.zeroPoint());
         }
     }
 
@@ -57,7 +80,10 @@ final class QuantizedMatmul {
     private final Scratch activations;
     private final Scratch[] panels;
     private final Scratch[] dots;
+    private final Scratch[] partialSums;
     private final Map<DType, BlockDecoder> decoders = new EnumMap<>(DType.class);
+    private final Map<TileSchedule.Shape, MemorySegment> schedules = new ConcurrentHashMap<>();
+    private final Arena arena = Arena.ofShared();
     private final long panelBudget;
     private final boolean amx;
 
@@ -74,9 +100,11 @@ final class QuantizedMatmul {
         this.activations = new Scratch();
         this.panels = new Scratch[threads.size()];
         this.dots = new Scratch[threads.size()];
+        this.partialSums = new Scratch[threads.size()];
         for (int i = 0; i < panels.length; i++) {
             panels[i] = new Scratch();
             dots[i] = new Scratch();
+            partialSums[i] = new Scratch();
         }
         for (DType dtype : DType.values()) {
             BlockDecoder.of(dtype).ifPresent(decoder -> decoders.put(dtype, decoder));
@@ -110,10 +138,18 @@ final class QuantizedMatmul {
     private Activations quantize(Tensor x, BlockDecoder decoder) {
         long in = x.columns();
         int groupSize = decoder.scaledElements();
+        return switch (layout(x.rows())) {
+            case ROWS, RECORDS -> quantizeRows(x, in, groupSize, decoder.zeroPoint());
+            case TILES -> quantizeTiles(x, in, groupSize);
+        };
+    }
+
+    private Activations quantizeRows(Tensor x, long in, int groupSize, int zeroPoint) {
+        Layout layout = layout(x.rows());
+        boolean records = layout == Layout.RECORDS;
         long stride = QuantizedRows.stride(in, groupSize);
-        boolean records = records(x.rows());
-        long bytes = records ? x.rows() * recordStep(in) : x.rows() * stride;
-        Activations out = new Activations(activations.address(bytes), in, groupSize, decoder.zeroPoint());
+        long bytes = x.rows() * (records ? in / QuantizedRows.BLOCK * QuantizedRows.RECORD_BYTES : stride);
+        Activations out = new Activations(layout, activations.address(bytes), in, groupSize, zeroPoint);
         MemorySegment code = codes.get(new RowsKey(groupSize, records), () -> QuantizedRows.code(groupSize, records));
         inRanges(
                 x.rows(),
@@ -125,20 +161,55 @@ final class QuantizedMatmul {
                         .set(QuantizedRows.OUT_STRIDE, records ? QuantizedRows.RECORD_BYTES : stride)
                         .set(QuantizedRows.IN, in)
                         .set(QuantizedRows.ROWS, to - from)
-                        .set(QuantizedRows.ZERO_POINT, out.zeroPoint)
+                        .set(QuantizedRows.ZERO_POINT, zeroPoint)
                         .set(QuantizedRows.RECORD_STEP, x.rows() * QuantizedRows.RECORD_BYTES)
                         .call(code));
         return out;
     }
 
-    /** Whether so many rows of activations lie in records. */
-    private static boolean records(long rows) {
-        return 1 < rows && rows <= FEW_ROWS;
+    private Activations quantizeTiles(Tensor x, long in, int groupSize) {
+        long rows = x.rows();
+        long tileBytes = TokenTiles.tileBytes(in, groupSize);
+        long groups = in / QuantizedRows.BLOCK;
+        long filled = groups * TokenTiles.groupBytes(groupSize);
+        Activations out = new Activations(
+                Layout.TILES, activations.address(TokenTiles.bytes(rows, in, groupSize)), in, groupSize, 0);
+        MemorySegment whole = tokensCode(TokenTiles.TOKENS, groupSize);
+        int rest = Math.toIntExact(rows % TokenTiles.TOKENS);
+        MemorySegment last = rest == 0 ? whole : tokensCode(rest, groupSize);
+        inRanges((rows + TokenTiles.TOKENS - 1) / TokenTiles.TOKENS, 1, (member, from, to) -> {
+            for (long tile = from; tile < to; tile++) {
+                long first = tile * TokenTiles.TOKENS;
+                arguments[member]
+                        .set(TokenTiles.ROWS_IN, x.data().address() + first * x.rowBytes())
+                        .set(TokenTiles.ROW_STRIDE, x.rowBytes())
+                        .set(TokenTiles.OUT, out.tile(tile))
+                        .set(TokenTiles.GROUPS, groups)
+                        .call(first + TokenTiles.TOKENS <= rows ? whole : last);
+                clear(activations, out.tile(tile) + filled, tileBytes - filled);
+            }
+        });
+        return out;
     }
 
-    /** Bytes of a row's records. */
-    private static long recordStep(long in) {
-        return in / QuantizedRows.BLOCK * QuantizedRows.RECORD_BYTES;
+    private MemorySegment tokensCode(int tokens, int groupSize) {
+        return codes.get(new TokensKey(tokens, groupSize), () -> TokenTiles.code(tokens, groupSize));
+    }
+
+    private static void clear(Scratch scratch, long address, long bytes) {
+        if (bytes > 0) {
+            scratch.at(address, bytes).fill((byte) 0);
+        }
+    }
+
+    private Layout layout(long rows) {
+        if (rows == 1) {
+            return Layout.ROWS;
+        }
+        if (rows <= FEW_ROWS) {
+            return Layout.RECORDS;
+        }
+        return amx ? Layout.TILES : Layout.ROWS;
     }
 
     private interface RangeOfMember {
@@ -168,14 +239,21 @@ final class QuantizedMatmul {
             return;
         }
         MemorySegment[] streamed = new MemorySegment[ws.size()];
+        AtomicLong[] shares = new AtomicLong[ws.size()];
         for (int i = 0; i < ws.size(); i++) {
+            shares[i] = new AtomicLong();
             BlockDecoder decoder = decoder(ws.get(i));
-            if (records(rows)) {
-                streamed[i] = codes.get(new FewRowsKey(decoder), () -> QuantizedFewRows.code(decoder));
-            } else if (rows == 1 || ws.get(i).rows() < SixteenRows.ROWS) {
-                streamed[i] = codes.get(new VectorProductKey(decoder), () -> QuantizedVectorProduct.code(decoder));
-            } else {
-                prepareTiles(decoder, rows);
+            switch (x.layout) {
+                case RECORDS -> streamed[i] = codes.get(new FewRowsKey(decoder), () -> QuantizedFewRows.code(decoder));
+                case TILES -> prepareSides(decoder, rows);
+                case ROWS -> {
+                    if (rows == 1 || ws.get(i).rows() < SixteenRows.ROWS) {
+                        streamed[i] =
+                                codes.get(new VectorProductKey(decoder), () -> QuantizedVectorProduct.code(decoder));
+                    } else {
+                        preparePanels(decoder, rows);
+                    }
+                }
             }
         }
         threads.run((member, size) -> {
@@ -188,6 +266,8 @@ final class QuantizedMatmul {
                     }
                 } else if (rows <= FEW_ROWS) {
                     stream(member, size, y, x, rows, w, streamed[i]);
+                } else if (amx) {
+                    inSides(member, size, shares[i], y, x, rows, w);
                 } else {
                     inPanels(member, size, y, x, rows, w);
                 }
@@ -269,11 +349,17 @@ final class QuantizedMatmul {
             MemorySegment.copy(w.data(), 0, padded, 0, w.data().byteSize());
             long sumBytes = SixteenRows.ROWS * Float.BYTES;
             MemorySegment sums = arena.allocate(rows * sumBytes, 64);
-            if (records(rows)) {
-                fewRows(member, sums.address(), sumBytes, x, rows, padded.address(), w, 1, code);
-            } else {
-                for (int row = 0; row < rows; row++) {
-                    vector(member, sums.address() + row * sumBytes, x, row, padded.address(), w, 1, code);
+            switch (x.layout) {
+                case RECORDS -> fewRows(member, sums.address(), sumBytes, x, rows, padded.address(), w, 1, code);
+                case TILES -> {
+                    long panel = panels[member].address(SidePanel.bytes(decoder(w), x.in));
+                    unpackSide(member, w, padded.address(), x.in, panel);
+                    sides(member, w, panel, 1, sums.address(), sumBytes, x, rows, panel, 0);
+                }
+                case ROWS -> {
+                    for (int row = 0; row < rows; row++) {
+                        vector(member, sums.address() + row * sumBytes, x, row, padded.address(), w, 1, code);
+                    }
                 }
             }
             for (int row = 0; row < rows; row++) {
@@ -282,40 +368,150 @@ final class QuantizedMatmul {
         }
     }
 
-    private void prepareTiles(BlockDecoder decoder, int rows) {
+    private void preparePanels(BlockDecoder decoder, int rows) {
         panelCode(decoder);
-        int together = tokensTogether();
-        if (rows >= together) {
-            tileCode(decoder, together);
+        if (rows >= PanelTile.MAX_TOKENS) {
+            tileCode(decoder, PanelTile.MAX_TOKENS);
         }
-        if (rows % together != 0) {
-            tileCode(decoder, rows % together);
+        if (rows % PanelTile.MAX_TOKENS != 0) {
+            tileCode(decoder, rows % PanelTile.MAX_TOKENS);
+        }
+    }
+
+    private void prepareSides(BlockDecoder decoder, int rows) {
+        sideCode(decoder);
+        amxCode(decoder, TokenTiles.TOKENS);
+        if (rows % TokenTiles.TOKENS != 0) {
+            amxCode(decoder, rows % TokenTiles.TOKENS);
         }
     }
 
     private MemorySegment panelCode(BlockDecoder decoder) {
-        return codes.get(new PanelKey(decoder, amx), () -> Panel.code(decoder, amx));
+        return codes.get(new PanelKey(decoder), () -> Panel.code(decoder));
     }
 
-    private long alignedDots(int member) {
-        long alignment = AmxTile.SCRATCH_ALIGNMENT;
-        return dots[member].address(AmxTile.SCRATCH_BYTES + alignment) + alignment - 1 & -alignment;
+    private MemorySegment sideCode(BlockDecoder decoder) {
+        return codes.get(new SideKey(decoder), () -> SidePanel.code(decoder));
     }
 
-    private int tokensTogether() {
-        return amx ? AmxTile.MAX_TOKENS : PanelTile.MAX_TOKENS;
+    private MemorySegment amxCode(BlockDecoder decoder, int tokens) {
+        return codes.get(
+                new AmxKey(tokens, decoder.scaledElements(), decoder.affine()),
+                () -> AmxTile.code(tokens, decoder.scaledElements(), decoder.affine()));
     }
 
     private MemorySegment tileCode(BlockDecoder decoder, int tokens) {
-        if (amx) {
-            return codes.get(
-                    new AmxKey(tokens, decoder.scaledElements(), decoder.affine()),
-                    () -> AmxTile.code(tokens, decoder.scaledElements(), decoder.affine()));
-        }
         boolean zeroPoint = decoder.zeroPoint() != 0;
         return codes.get(
                 new TileKey(tokens, decoder.scaledElements(), zeroPoint, decoder.affine()),
                 () -> PanelTile.code(tokens, decoder.scaledElements(), zeroPoint, decoder.affine()));
+    }
+
+    /**
+     * Sides of sixteen rows, several at a time, unpacked once; the rows of x pass by sixteens. Members take the next
+     * several when they are done with theirs: which one computes an output changes nothing of it.
+     */
+    private void inSides(int member, int size, AtomicLong shares, Tensor y, Activations x, int rows, Tensor w) {
+        BlockDecoder decoder = decoder(w);
+        long sideBytes = SidePanel.bytes(decoder, x.in);
+        long all = w.rows() / SixteenRows.ROWS;
+        long most = Math.clamp(panelBudget / sideBytes, 1, 16);
+        long rounds = (all + most * size - 1) / (most * size);
+        long together = (all + rounds * size - 1) / (rounds * size);
+        long panel = panels[member].address(sideBytes * together);
+        long wAddress = w.data().address();
+        long yAddress = y.data().address();
+        long bytesTogether = together * SixteenRows.ROWS * w.rowBytes();
+        for (long first = shares.getAndAdd(together); first < all; first = shares.getAndAdd(together)) {
+            int count = Math.toIntExact(Math.min(together, all - first));
+            long from = wAddress + first * SixteenRows.ROWS * w.rowBytes();
+            for (int i = 0; i < count; i++) {
+                unpackSide(member, w, from + (long) i * SixteenRows.ROWS * w.rowBytes(), x.in, panel + i * sideBytes);
+            }
+            long next = from + size * bytesTogether;
+            long end = wAddress + all * SixteenRows.ROWS * w.rowBytes();
+            long nextBytes = Math.clamp(end - next, 0, bytesTogether);
+            long to = yAddress + first * SixteenRows.ROWS * Float.BYTES;
+            sides(member, w, panel, count, to, y.rowBytes(), x, rows, next, nextBytes);
+        }
+        if (w.rows() % SixteenRows.ROWS != 0 && member == size - 1) {
+            // The last side ends with the matrix and overlaps the one before it: the same values are written twice.
+            long first = w.rows() - SixteenRows.ROWS;
+            unpackSide(member, w, wAddress + first * w.rowBytes(), x.in, panel);
+            sides(member, w, panel, 1, yAddress + first * Float.BYTES, y.rowBytes(), x, rows, panel, 0);
+        }
+    }
+
+    private void unpackSide(int member, Tensor w, long from, long in, long panel) {
+        BlockDecoder decoder = decoder(w);
+        decoder.ahead().set(arguments[member], w.rowBytes());
+        arguments[member]
+                .set(SidePanel.W, from)
+                .set(SidePanel.W_STRIDE, w.rowBytes())
+                .set(SidePanel.BLOCKS, in / w.dtype().blockSize())
+                .set(SidePanel.SIDE, panel)
+                .call(sideCode(decoder));
+        long filled = SidePanel.filledBytes(decoder, in);
+        clear(panels[member], panel + filled, SidePanel.bytes(decoder, in) - filled);
+    }
+
+    /** All tokens by so many sides, while {@code nextBytes} of memory that comes next are asked for. */
+    private void sides(
+            int member,
+            Tensor w,
+            long panel,
+            int count,
+            long y,
+            long yStride,
+            Activations x,
+            int rows,
+            long next,
+            long nextBytes) {
+        BlockDecoder decoder = decoder(w);
+        long asked = (long) TileSchedule.TILES * count * x.tileFours() * AmxTile.LINE;
+        int tiles = rows / TokenTiles.TOKENS;
+        arguments[member]
+                .set(AmxTile.SIDES, panel)
+                .set(AmxTile.Y_STRIDE, yStride)
+                .set(AmxTile.SCRATCH, dots[member].address(AmxTile.SCRATCH_BYTES))
+                .set(AmxTile.SUMS, partialSums[member].address(TileSchedule.sumBytes(count)));
+        long left = nextBytes;
+        for (int tile = 0; tile < tiles; tile += TileSchedule.TILES) {
+            int together = Math.min(TileSchedule.TILES, tiles - tile);
+            arguments[member]
+                    .set(AmxTile.NEXT, next + nextBytes - left)
+                    .set(AmxTile.NEXT_STEP, left > 0 ? AmxTile.LINE : 0);
+            left = Math.max(0, left - asked);
+            tiles(member, decoder, tile, together, TokenTiles.TOKENS, count, y, yStride, x);
+        }
+        if (rows % TokenTiles.TOKENS != 0) {
+            arguments[member].set(AmxTile.NEXT, panel).set(AmxTile.NEXT_STEP, 0);
+            tiles(member, decoder, tiles, 1, rows % TokenTiles.TOKENS, count, y, yStride, x);
+        }
+    }
+
+    private void tiles(
+            int member,
+            BlockDecoder decoder,
+            int tile,
+            int together,
+            int tokens,
+            int sides,
+            long y,
+            long yStride,
+            Activations x) {
+        TileSchedule.Shape shape =
+                new TileSchedule.Shape(together, sides, x.in, decoder.scaledElements(), decoder.affine(), yStride);
+        arguments[member]
+                .set(AmxTile.X, x.tile(tile))
+                .set(AmxTile.Y, y + (long) tile * TokenTiles.TOKENS * yStride)
+                .set(AmxTile.UNITS, schedule(shape).address())
+                .set(AmxTile.UNIT_COUNT, shape.units())
+                .call(amxCode(decoder, tokens));
+    }
+
+    private MemorySegment schedule(TileSchedule.Shape shape) {
+        return schedules.computeIfAbsent(shape, s -> TileSchedule.of(s, arena));
     }
 
     /** Panels of 32 rows, several at a time, unpacked once; the rows of x pass by sixes. */
@@ -375,56 +571,29 @@ final class QuantizedMatmul {
         long minima = scales + Panel.scalesBytes(decoder, x.in);
         long panelBytes = Panel.bytes(decoder, x.in);
         ArgumentBlock block = arguments[member];
-        int together = tokensTogether();
         int row = 0;
         while (row < rows) {
-            int tokens = Math.min(together, rows - row);
-            long tiles = tokens == together ? (rows - row) / together : 1;
+            int tokens = Math.min(PanelTile.MAX_TOKENS, rows - row);
+            long tiles = tokens == PanelTile.MAX_TOKENS ? (rows - row) / tokens : 1;
             long q = x.q(row);
-            long outAddress = y.data().address() + row * y.rowBytes() + firstOut * Float.BYTES;
-            long secondBytes = (long) second * Float.BYTES;
-            long panelWidth = (long) Panel.ROWS * Float.BYTES;
-            if (amx) {
-                block.set(AmxTile.WEIGHTS, panel)
-                        .set(AmxTile.SCALES, scales)
-                        .set(AmxTile.MINIMA, minima)
-                        .set(AmxTile.SIDES, 2 * panelCount)
-                        .set(AmxTile.GROUPS, x.in / 32)
-                        .set(AmxTile.Q, q)
-                        .set(AmxTile.X_SCALES, q + QuantizedRows.scalesOffset(x.in))
-                        .set(AmxTile.X_SUMS, q + QuantizedRows.sumsOffset(x.in, x.groupSize))
-                        .set(AmxTile.X_STRIDE, x.stride())
-                        .set(AmxTile.Y, outAddress)
-                        .set(AmxTile.Y_STRIDE, y.rowBytes())
-                        .set(AmxTile.SCRATCH, alignedDots(member))
-                        .set(AmxTile.PANEL_STEP, 64)
-                        .set(AmxTile.PANEL_STEP_AFTER, panelBytes - 64)
-                        .set(AmxTile.Y_STEP, secondBytes)
-                        .set(AmxTile.Y_STEP_AFTER, panelWidth - secondBytes)
-                        .set(AmxTile.TILES, tiles)
-                        .set(AmxTile.X_TILE, tokens * x.stride())
-                        .set(AmxTile.Y_TILE, tokens * y.rowBytes() - panelCount * panelWidth)
-                        .set(AmxTile.PANEL_REWIND, -panelCount * panelBytes);
-            } else {
-                block.set(PanelTile.WEIGHTS, panel)
-                        .set(PanelTile.SCALES, scales)
-                        .set(PanelTile.MINIMA, minima)
-                        .set(PanelTile.PANEL_STRIDE, panelBytes)
-                        .set(PanelTile.PANELS, panelCount)
-                        .set(PanelTile.GROUPS, x.in / 32)
-                        .set(PanelTile.Q, q)
-                        .set(PanelTile.X_SCALES, q + QuantizedRows.scalesOffset(x.in))
-                        .set(PanelTile.X_STARTS, q + QuantizedRows.startsOffset(x.in))
-                        .set(PanelTile.X_SUMS, q + QuantizedRows.sumsOffset(x.in, x.groupSize))
-                        .set(PanelTile.X_STRIDE, x.stride())
-                        .set(PanelTile.Y, outAddress)
-                        .set(PanelTile.Y_STRIDE, y.rowBytes())
-                        .set(PanelTile.Y_SECOND, secondBytes)
-                        .set(PanelTile.TILES, tiles)
-                        .set(PanelTile.X_TILE, tokens * x.stride())
-                        .set(PanelTile.Y_TILE, tokens * y.rowBytes())
-                        .set(PanelTile.PANEL_REWIND, -panelCount * panelBytes);
-            }
+            block.set(PanelTile.WEIGHTS, panel)
+                    .set(PanelTile.SCALES, scales)
+                    .set(PanelTile.MINIMA, minima)
+                    .set(PanelTile.PANEL_STRIDE, panelBytes)
+                    .set(PanelTile.PANELS, panelCount)
+                    .set(PanelTile.GROUPS, x.in / 32)
+                    .set(PanelTile.Q, q)
+                    .set(PanelTile.X_SCALES, q + QuantizedRows.scalesOffset(x.in))
+                    .set(PanelTile.X_STARTS, q + QuantizedRows.startsOffset(x.in))
+                    .set(PanelTile.X_SUMS, q + QuantizedRows.sumsOffset(x.in, x.groupSize))
+                    .set(PanelTile.X_STRIDE, x.stride())
+                    .set(PanelTile.Y, y.data().address() + row * y.rowBytes() + firstOut * Float.BYTES)
+                    .set(PanelTile.Y_STRIDE, y.rowBytes())
+                    .set(PanelTile.Y_SECOND, (long) second * Float.BYTES)
+                    .set(PanelTile.TILES, tiles)
+                    .set(PanelTile.X_TILE, tokens * x.stride())
+                    .set(PanelTile.Y_TILE, tokens * y.rowBytes())
+                    .set(PanelTile.PANEL_REWIND, -panelCount * panelBytes);
             block.call(tileCode(decoder, tokens));
             row += Math.toIntExact(tiles * tokens);
         }
@@ -432,9 +601,13 @@ final class QuantizedMatmul {
 
     void close() {
         activations.close();
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
         for (int i = 0; i < panels.length; i++) {
             panels[i].close();
             dots[i].close();
+            partialSums[i].close();
         }
     }
 }

@@ -34,7 +34,8 @@ import dev.puna.assembler.Vec;
  * A group is 32 or 16 elements, as the weights have scales. NaN and infinity make their block's scale so.
  *
  * <p>A few rows lie in records instead: for each 32 elements, for each row, a cache line with the 32 {@code q}, the scale
- * at {@link #RECORD_SCALE}, the start values at {@link #RECORD_STARTS} and the sums at {@link #RECORD_SUMS}.
+ * at {@link #RECORD_SCALE}, the start values at {@link #RECORD_STARTS} and the sums at {@link #RECORD_SUMS}. Many rows
+ * for tile registers lie in {@link TokenTiles}.
  */
 final class QuantizedRows {
     /** Elements that share a scale. */

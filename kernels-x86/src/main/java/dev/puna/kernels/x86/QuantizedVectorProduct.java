@@ -23,7 +23,7 @@ import dev.puna.assembler.Vec;
  *   y = 0
  *   for each block, for each group of 32 (or 16) elements:
  *     dot = −zeroPoint · Σq + Σ byte · q                 (exact, int32, a row per lane)
- *     y   = fma(dot, scale · d, y)
+ *     y   = fma(dot · scale, d, y)
  *     y   = fma(minimum, d · Σq, y)                      (where the format has minima)
  * </pre>
  *
@@ -152,8 +152,8 @@ final class QuantizedVectorProduct {
             }
             a.vcvtdq2ps(dot, dot);
             decoder.scale(a, group, half, SCALE);
-            a.vmulps(SCALE, SCALE, Memory.at(ROW_SCALES, Float.BYTES * group).broadcast());
-            a.vfmadd231ps(SUM, dot, SCALE);
+            a.vmulps(dot, dot, SCALE);
+            a.vfmadd231ps(SUM, dot, Memory.at(ROW_SCALES, Float.BYTES * group).broadcast());
             if (decoder.affine()) {
                 decoder.minimum(a, group, half, MINIMUM);
                 a.vfmadd231ps(SUM, MINIMUM, Memory.at(ROW_SUMS, offset).broadcast());

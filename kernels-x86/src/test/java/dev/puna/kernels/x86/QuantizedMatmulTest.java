@@ -21,25 +21,38 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** One row, a few rows, vector tiles and tile registers compute the same integers, and round the same way. */
 class QuantizedMatmulTest {
-    private static final int IN = 1024;
-
     @ParameterizedTest
     @EnumSource(
             names = {"Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS"
             })
     void everyWayGivesTheSameBitsWithinTheRoundingOfActivations(DType dtype) {
+        check(dtype, 1024, new int[] {1, 15, 16, 17, 31, 32, 33, 100}, new int[] {1, 2, 5, 16, 22, 33});
+    }
+
+    /** Groups that do not fill four products, and more tiles of rows than are taken together. */
+    @ParameterizedTest
+    @EnumSource(
+            names = {"Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS"
+            })
+    void sizesThatFillNothingGiveTheSameBits(DType dtype) {
+        for (int blocks : dtype.blockSize() == 32 ? new int[] {1, 9, 22} : new int[] {1, 3}) {
+            check(dtype, blocks * dtype.blockSize(), new int[] {7, 40}, new int[] {17, 71});
+        }
+    }
+
+    private static void check(DType dtype, int in, int[] outs, int[] rowCounts) {
         Random random = new Random(1);
         try (ThreadTeam team = new ThreadTeam("matmul", 2);
                 Arena arena = Arena.ofShared();
                 Kernels tiles = new X86Kernels(new ReferenceKernels(team), processor());
                 Kernels vectors = new X86Kernels(new ReferenceKernels(team), withoutTiles(processor()))) {
-            for (int out : new int[] {1, 15, 16, 17, 31, 32, 33, 100}) {
-                Tensor w = Weights.random(arena, dtype, out, IN, random);
-                Tensor exactW = floats(arena, out, IN);
+            for (int out : outs) {
+                Tensor w = Weights.random(arena, dtype, out, in, random);
+                Tensor exactW = floats(arena, out, in);
                 tiles.dequantize(exactW, w);
-                for (int rows : new int[] {1, 2, 5, 16, 22, 33}) {
-                    Tensor x = floats(arena, rows, IN);
-                    for (long i = 0; i < (long) rows * IN; i++) {
+                for (int rows : rowCounts) {
+                    Tensor x = floats(arena, rows, in);
+                    for (long i = 0; i < (long) rows * in; i++) {
                         x.setFloat(i, (float) random.nextGaussian());
                     }
                     Tensor y = floats(arena, rows, out);
@@ -48,12 +61,12 @@ class QuantizedMatmulTest {
                     tiles.matmul(y, x, w);
                     vectors.matmul(yOfVectors, x, w);
                     assertThat(yOfVectors.data().mismatch(y.data()))
-                            .as("%s rows=%d out=%d: tiles and vectors", dtype, rows, out)
+                            .as("%s in=%d rows=%d out=%d: tiles and vectors", dtype, in, rows, out)
                             .isEqualTo(-1);
                     for (int row = 0; row < rows; row++) {
                         tiles.matmul(alone, x.rows(row, row + 1), w);
                         assertThat(alone.data().mismatch(y.row(row).data()))
-                                .as("%s rows=%d out=%d: row %d alone", dtype, rows, out, row)
+                                .as("%s in=%d rows=%d out=%d: row %d alone", dtype, in, rows, out, row)
                                 .isEqualTo(-1);
                         checkRow(y, x, exactW, row);
                     }
@@ -64,15 +77,16 @@ class QuantizedMatmulTest {
 
     /** Half a step of every block's scale, on every weight. */
     private static void checkRow(Tensor y, Tensor x, Tensor w, int row) {
+        int in = Math.toIntExact(w.columns());
         for (int o = 0; o < w.rows(); o++) {
             double exact = 0;
             double bound = 1e-4;
-            for (int block = 0; block < IN; block += 32) {
+            for (int block = 0; block < in; block += 32) {
                 double largest = 0;
                 double weights = 0;
                 for (int i = block; i < block + 32; i++) {
-                    double weight = w.getFloat((long) o * IN + i);
-                    double value = x.getFloat((long) row * IN + i);
+                    double weight = w.getFloat((long) o * in + i);
+                    double value = x.getFloat((long) row * in + i);
                     exact += weight * value;
                     largest = Math.max(largest, Math.abs(value));
                     weights += Math.abs(weight);
