@@ -15,7 +15,6 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
-import org.apache.commons.compress.compressors.bzip2.BZip2CompressorInputStream;
 import org.jspecify.annotations.Nullable;
 import org.tukaani.xz.XZInputStream;
 
@@ -110,7 +109,7 @@ public enum Compression {
                 case NONE -> null;
                 case GZIP -> new GZIPInputStream(buffered, BUFFER);
                 case ZSTD -> new ZstdInputStreamNoFinalizer(buffered, RecyclingBufferPool.INSTANCE);
-                case BZIP2 -> new BZip2CompressorInputStream(buffered, true);
+                case BZIP2 -> new Bzip2InputStream(buffered);
                 case XZ -> new XZInputStream(buffered, 256 << 10);
             };
         } catch (IOException e) {

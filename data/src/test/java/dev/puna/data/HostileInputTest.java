@@ -74,10 +74,13 @@ class HostileInputTest {
         return text.getBytes(StandardCharsets.UTF_8);
     }
 
+    /** What is in the folder, and what stands beside it under a name that these tests use. */
     private List<Path> everything() throws IOException {
-        try (Stream<Path> walk = Files.walk(folder.getParent())) {
-            return walk.filter(p ->
-                            p.startsWith(folder) || p.getFileName().toString().contains("escaped"))
+        try (Stream<Path> inside = Files.walk(folder);
+                Stream<Path> beside = Files.list(folder.getParent())) {
+            return Stream.concat(
+                            inside,
+                            beside.filter(p -> p.getFileName().toString().contains("escaped")))
                     .sorted()
                     .toList();
         }

@@ -1,10 +1,10 @@
 package dev.puna.data.filter;
 
 import dev.puna.data.Document;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Gopher's quality rules (arXiv 2112.11446, table A1).
@@ -30,7 +30,7 @@ public record GopherQuality(
         double minAlphabeticShare,
         int minStopWords)
         implements DocumentFilter {
-    private static final Set<String> STOP_WORDS = Set.of("the", "be", "to", "of", "and", "that", "have", "with");
+    private static final List<String> STOP_WORDS = List.of("the", "be", "to", "of", "and", "that", "have", "with");
 
     /** The paper's numbers. */
     public GopherQuality() {
@@ -45,37 +45,19 @@ public record GopherQuality(
     @Override
     public Verdict apply(Document document) {
         String text = document.text();
-        List<String> words = Words.split(text);
-        int plain = 0;
-        long length = 0;
-        int alphabetic = 0;
-        Set<String> stops = new HashSet<>();
-        for (String word : words) {
-            if (!Words.isSymbol(word)) {
-                plain++;
-                length += word.length();
-            }
-            if (Words.hasLetter(word)) {
-                alphabetic++;
-            }
-            if (word.length() <= 4) {
-                String lower = word.toLowerCase(Locale.ROOT);
-                if (STOP_WORDS.contains(lower)) {
-                    stops.add(lower);
-                }
-            }
-        }
+        WordSpans words = WordSpans.of(text);
+        int plain = words.plain();
         if (plain < minWords) {
             return new Verdict.Drop("too few words", plain + " words");
         }
         if (plain > maxWords) {
             return new Verdict.Drop("too many words", plain + " words");
         }
-        double mean = (double) length / plain;
+        double mean = (double) words.plainChars() / plain;
         if (mean < minMeanLength || mean > maxMeanLength) {
             return drop("mean word length", mean);
         }
-        int count = words.size();
+        int count = words.count();
         double hashes = (double) count(text, "#") / count;
         if (hashes > maxSymbolShare) {
             return drop("hash signs", hashes);
@@ -98,13 +80,30 @@ public record GopherQuality(
         if (cut > maxEllipsisLines * lines.size()) {
             return drop("lines that end with an ellipsis", (double) cut / lines.size());
         }
-        if (alphabetic < minAlphabeticShare * count) {
-            return drop("words without letters", 1 - (double) alphabetic / count);
+        if (words.alphabetic() < minAlphabeticShare * count) {
+            return drop("words without letters", 1 - (double) words.alphabetic() / count);
         }
+        Set<String> stops = stopWords(words);
         if (stops.size() < minStopWords) {
             return new Verdict.Drop("too few stop words", stops.toString());
         }
         return new Verdict.Keep(document);
+    }
+
+    /** Those of the eight that are there, looked for until they are enough. */
+    private Set<String> stopWords(WordSpans words) {
+        Set<String> found = new TreeSet<>();
+        for (int i = 0; i < words.count() && found.size() < minStopWords; i++) {
+            int length = words.ends()[i] - words.starts()[i];
+            if (length >= 2 && length <= 4) {
+                for (String stop : STOP_WORDS) {
+                    if (words.isWord(i, stop)) {
+                        found.add(stop);
+                    }
+                }
+            }
+        }
+        return found;
     }
 
     private static Verdict drop(String reason, double value) {

@@ -65,18 +65,12 @@ public record GopherRepetition(
                 return drop("characters in duplicate " + kind, (double) repeatedChars / chars);
             }
         }
-        List<String> words = Words.split(text);
-        int count = words.size();
-        long[] hashes = new long[count];
-        int[] lengths = new int[count + 1];
-        for (int i = 0; i < count; i++) {
-            hashes[i] = Words.hash(words.get(i));
-            lengths[i + 1] = lengths[i] + words.get(i).length();
-        }
-        Grams grams = new Grams(hashes);
+        WordSpans words = WordSpans.of(text);
+        int[] lengths = words.lengths();
+        Grams grams = new Grams(words.hashes());
         for (int n = 2; n < 2 + top.size(); n++) {
             grams.grow();
-            double share = topShare(grams, lengths, chars);
+            double share = grams.topShare(lengths, chars);
             if (share > top.get(n - 2)) {
                 return drop("most frequent " + n + "-gram", share);
             }
@@ -86,7 +80,7 @@ public record GopherRepetition(
         }
         for (int n = 5; n < 5 + duplicated.size(); n++) {
             grams.grow();
-            double share = duplicateShare(grams, lengths, chars);
+            double share = grams.duplicateShare(lengths, chars);
             if (share > duplicated.get(n - 5)) {
                 return drop("duplicated " + n + "-grams", share);
             }
@@ -108,86 +102,120 @@ public record GopherRepetition(
         return new Verdict.Drop(reason, String.format(Locale.ROOT, "%.3f", value));
     }
 
-    /** Hashes of all n-grams of a text, for one n after the other: each is made of the one before and a word. */
+    /**
+     * The n-grams of a text that occur more than once, for one n after the other. An n-gram is there again only where both
+     * (n - 1)-grams in it are, so that of an ordinary text little is left to look at from n = 3 on.
+     */
     static final class Grams {
         private final long[] words;
-        private final long[] hashes;
-        private final long[] table; // for users; of a power of two, at least twice the words
+        private final long[] hashes; // of the n-grams that begin with the words that are still candidates
+        private final int[] candidates; // these words, rising
+        private int count; // of them
+        private final int[] slots; // of the candidates, in the table
+        private long[] table = new long[0]; // for users; of a power of two, at least twice the candidates
+        private int[] often = new int[0];
         private int order = 1;
 
         /** The single words. */
         Grams(long[] words) {
             this.words = words;
             this.hashes = words.clone();
-            this.table = new long[Integer.highestOneBit(Math.max(16, words.length * 2)) * 2];
+            this.candidates = new int[words.length];
+            for (int i = 0; i < words.length; i++) {
+                candidates[i] = i;
+            }
+            this.count = words.length;
+            this.slots = new int[words.length];
         }
 
-        /** n becomes larger by one. */
+        /** n becomes larger by one: each hash is made of the one before and a word, and knows their order. */
         void grow() {
-            int count = Math.max(0, words.length - order);
-            for (int i = 0; i < count; i++) {
-                long h = (hashes[i] ^ words[i + order]) * 0x9E3779B97F4A7C15L;
-                h ^= h >>> 29;
-                hashes[i] = h == 0 ? 1 : h; // 0 is an empty slot
+            int kept = 0;
+            for (int c = 0; c < count; c++) {
+                int i = candidates[c];
+                boolean both = order == 1 ? i + 1 < words.length : c + 1 < count && candidates[c + 1] == i + 1;
+                if (both && i + order < words.length) {
+                    long h = (Long.rotateLeft(hashes[c], 21) + words[i + order]) * 0x9E3779B97F4A7C15L;
+                    h ^= h >>> 29;
+                    candidates[kept] = i;
+                    hashes[kept++] = h == 0 ? 1 : h; // 0 is an empty slot
+                }
             }
+            count = kept;
             order++;
         }
 
-        int count() {
-            return Math.max(0, words.length - order + 1);
-        }
-    }
-
-    /** Characters in the n-gram that occurs most often, among all; of several the longest counts. */
-    private static double topShare(Grams grams, int[] lengths, int chars) {
-        long[] keys = grams.table;
-        Arrays.fill(keys, 0);
-        int mask = keys.length - 1;
-        int[] counts = new int[keys.length];
-        int n = grams.order;
-        int best = 0;
-        int longest = 0;
-        int count = grams.count();
-        for (int i = 0; i < count; i++) {
-            long h = grams.hashes[i];
-            int at = (int) (h >>> 20) & mask;
-            while (keys[at] != 0 && keys[at] != h) {
-                at = (at + 1) & mask;
-            }
-            keys[at] = h;
-            int often = ++counts[at];
-            if (often >= best) { // the same n-gram has the same length wherever it stands
-                int length = lengths[i + n] - lengths[i];
-                longest = often > best ? length : Math.max(longest, length);
-                best = often;
-            }
-        }
-        return best < 2 ? 0 : (double) best * longest / chars;
-    }
-
-    /** Characters in n-grams that came before, each word counted once. */
-    private static double duplicateShare(Grams grams, int[] lengths, int chars) {
-        long[] seen = grams.table;
-        Arrays.fill(seen, 0);
-        int mask = seen.length - 1;
-        int n = grams.order;
-        int repeated = 0;
-        int count = grams.count();
-        for (int i = 0; i < count; ) {
-            long h = grams.hashes[i];
-            int at = (int) (h >>> 20) & mask;
-            while (seen[at] != 0 && seen[at] != h) {
-                at = (at + 1) & mask;
-            }
-            if (seen[at] == h) {
-                repeated += lengths[i + n] - lengths[i];
-                i += n;
+        private int mask() {
+            int size = Integer.highestOneBit(Math.max(16, count * 2)) * 2;
+            if (table.length < size) {
+                table = new long[size];
+                often = new int[size];
             } else {
-                seen[at] = h;
-                i++;
+                Arrays.fill(table, 0, size, 0);
             }
+            return size - 1;
         }
-        return (double) repeated / chars;
+
+        /** Characters in the n-gram that occurs most often, among all; of several the longest counts. */
+        double topShare(int[] lengths, int chars) {
+            int mask = mask();
+            long[] keys = table;
+            int[] counts = often;
+            Arrays.fill(counts, 0, mask + 1, 0);
+            int best = 0;
+            int longest = 0;
+            for (int c = 0; c < count; c++) {
+                long h = hashes[c];
+                int at = (int) (h >>> 20) & mask;
+                while (keys[at] != 0 && keys[at] != h) {
+                    at = (at + 1) & mask;
+                }
+                keys[at] = h;
+                slots[c] = at;
+                int times = ++counts[at];
+                if (times >= best) { // the same n-gram has the same length wherever it stands
+                    int i = candidates[c];
+                    int length = lengths[i + order] - lengths[i];
+                    longest = times > best ? length : Math.max(longest, length);
+                    best = times;
+                }
+            }
+            int kept = 0;
+            for (int c = 0; c < count; c++) {
+                if (counts[slots[c]] > 1) {
+                    candidates[kept] = candidates[c];
+                    hashes[kept++] = hashes[c];
+                }
+            }
+            count = kept;
+            return best < 2 ? 0 : (double) best * longest / chars;
+        }
+
+        /** Characters in n-grams that came before, each word counted once. */
+        double duplicateShare(int[] lengths, int chars) {
+            int mask = mask();
+            long[] seen = table;
+            int repeated = 0;
+            int next = 0; // words before it are counted
+            for (int c = 0; c < count; c++) {
+                int i = candidates[c];
+                if (i < next) {
+                    continue;
+                }
+                long h = hashes[c];
+                int at = (int) (h >>> 20) & mask;
+                while (seen[at] != 0 && seen[at] != h) {
+                    at = (at + 1) & mask;
+                }
+                if (seen[at] == h) {
+                    repeated += lengths[i + order] - lengths[i];
+                    next = i + order;
+                } else {
+                    seen[at] = h;
+                }
+            }
+            return (double) repeated / chars;
+        }
     }
 
     /** The same for words that have been hashed, and one n. */
@@ -196,7 +224,7 @@ public record GopherRepetition(
         while (grams.order < n) {
             grams.grow();
         }
-        return duplicateShare(grams, lengths, chars);
+        return grams.duplicateShare(lengths, chars);
     }
 
     @Override

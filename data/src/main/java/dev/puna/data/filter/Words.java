@@ -48,30 +48,19 @@ final class Words {
         return text.lines().map(String::strip).filter(l -> !l.isEmpty()).toList();
     }
 
-    static boolean hasLetter(String word) {
-        for (int i = 0; i < word.length(); i++) {
-            if (Character.isLetter(word.charAt(i))) {
-                return true;
-            }
-        }
-        return false;
-    }
+    static final long HASH_BASIS = 0x9E3779B97F4A7C15L;
 
-    static boolean isSymbol(String word) {
-        for (int i = 0; i < word.length(); i++) {
-            if (Character.isLetterOrDigit(word.charAt(i))) {
-                return false;
-            }
-        }
-        return true;
+    /** Takes a character into a hash. */
+    static long mix(long hash, char c) {
+        long h = (hash ^ c) * 0xFF51AFD7ED558CCDL;
+        return h ^ (h >>> 32);
     }
 
     /** A 64-bit hash of a string (its characters mixed one by one). */
     static long hash(String s) {
-        long h = 0x9E3779B97F4A7C15L;
+        long h = HASH_BASIS;
         for (int i = 0; i < s.length(); i++) {
-            h = (h ^ s.charAt(i)) * 0xFF51AFD7ED558CCDL;
-            h ^= h >>> 32;
+            h = mix(h, s.charAt(i));
         }
         return h;
     }

@@ -27,24 +27,64 @@ public final class NgramModel implements NgramScorer {
     static final int BOS = 1;
     static final int EOS = 2;
     private static final int MAX_ORDER = 10;
+    private static final int BLOCK = 32; // words whose n-grams are asked for together
 
     private final List<String> words;
-    private final Map<String, Integer> ids;
+    private final Map<String, Integer> ids; // empty where idsByHash has them
+    private final @Nullable HashedPairs idsByHash; // unless two words have one hash
     final NgramTable[] tables; // by order - 1
     final float[][] logProbabilities;
     final float[][] backOffs; // none for the highest order
-    private final boolean closed; // without its first word, every n-gram is there too
+
+    /**
+     * All n-grams: the bits of their logarithm above those of their back-off. Missing where an n-gram without its first
+     * word is none, or where two have one hash.
+     */
+    private final @Nullable HashedPairs scores;
 
     NgramModel(List<String> words, NgramTable[] tables, float[][] logProbabilities, float[][] backOffs) {
         this.words = List.copyOf(words);
+        this.idsByHash = idsByHash(words);
         this.ids = new HashMap<>();
-        for (int i = 0; i < words.size(); i++) {
+        for (int i = 0; i < words.size() && idsByHash == null; i++) {
             ids.put(words.get(i), i);
         }
         this.tables = tables;
         this.logProbabilities = logProbabilities;
         this.backOffs = backOffs;
-        this.closed = isClosed(tables);
+        this.scores = isClosed(tables) ? scores(tables, logProbabilities, backOffs) : null;
+    }
+
+    private static @Nullable HashedPairs idsByHash(List<String> words) {
+        HashedPairs ids = new HashedPairs(words.size());
+        for (int i = 0; i < words.size(); i++) {
+            if (!ids.put(HashedPairs.hash(words.get(i)), i)) {
+                return null;
+            }
+        }
+        return ids;
+    }
+
+    private static @Nullable HashedPairs scores(NgramTable[] tables, float[][] logProbabilities, float[][] backOffs) {
+        long count = 0;
+        for (NgramTable table : tables) {
+            count += table.size;
+        }
+        if (count > 600_000_000) {
+            return null; // more than one array holds
+        }
+        HashedPairs scores = new HashedPairs((int) count);
+        for (int n = 1; n <= tables.length; n++) {
+            NgramTable table = tables[n - 1];
+            for (int row = 0; row < table.size; row++) {
+                long backOff = n == tables.length ? 0 : Float.floatToRawIntBits(backOffs[n - 1][row]) & 0xFFFF_FFFFL;
+                long value = ((long) Float.floatToRawIntBits(logProbabilities[n - 1][row]) << 32) | backOff;
+                if (!scores.put(NgramTable.hash(table.words, row * n, n), value)) {
+                    return null;
+                }
+            }
+        }
+        return scores;
     }
 
     private static boolean isClosed(NgramTable[] tables) {
@@ -75,7 +115,11 @@ public final class NgramModel implements NgramScorer {
     }
 
     private int id(String word) {
-        return ids.getOrDefault(word, UNKNOWN);
+        if (idsByHash == null) {
+            return ids.getOrDefault(word, UNKNOWN);
+        }
+        int place = idsByHash.find(HashedPairs.hash(word));
+        return place < 0 ? UNKNOWN : (int) idsByHash.value(place);
     }
 
     @Override
@@ -87,8 +131,8 @@ public final class NgramModel implements NgramScorer {
             text[i + 1] = id(sentence.get(i));
         }
         text[n + 1] = EOS;
-        if (closed) {
-            return logProbabilityUpwards(text);
+        if (scores != null) {
+            return logProbabilityUpwards(text, scores);
         }
         double sum = 0;
         for (int i = 1; i < text.length; i++) {
@@ -99,41 +143,56 @@ public final class NgramModel implements NgramScorer {
 
     /**
      * Looks for the unigram, then the bigram that ends with it, and so on up to the first that is not there. Those that
-     * end at the word before are the contexts, so that their back-offs need no search.
+     * end at the word before are the contexts, so that their back-offs need no search. Of the n-grams of some words the
+     * first places are read before any of them is needed: they are far apart in memory and do not wait for each other.
      */
-    private double logProbabilityUpwards(int[] text) {
+    private double logProbabilityUpwards(int[] text, HashedPairs known) {
         int order = tables.length;
+        float unknown = logProbabilities[0][UNKNOWN];
+        long[] hashes = new long[BLOCK * order];
+        long[] seen = new long[BLOCK * order]; // keys there
         int[] contexts = new int[order];
         int[] found = new int[order];
-        int contextCount = upwards(text, 0, contexts);
+        int contextCount = 0;
         double sum = 0;
-        for (int i = 1; i < text.length; i++) {
-            int matched = upwards(text, i, found);
-            sum += matched == 0 ? logProbabilities[0][UNKNOWN] : logProbabilities[matched - 1][found[matched - 1]];
-            for (int n = Math.max(1, matched); n <= contextCount && n < order; n++) {
-                sum += backOffs[n - 1][contexts[n - 1]];
+        for (int from = 0; from < text.length; from += BLOCK) {
+            int to = Math.min(text.length, from + BLOCK);
+            for (int i = from; i < to; i++) {
+                int longest = Math.min(order, i + 1);
+                int row = (i - from) * order;
+                long hash = 0;
+                for (int n = 0; n < longest; n++) {
+                    hash = NgramTable.hash(hash, text[i - n]);
+                    hashes[row + n] = hash;
+                    seen[row + n] = known.glance(hash);
+                }
             }
-            int[] kept = contexts;
-            contexts = found;
-            found = kept;
-            contextCount = matched;
+            for (int i = from; i < to; i++) {
+                int longest = Math.min(order, i + 1);
+                int row = (i - from) * order;
+                int matched = 0;
+                while (matched < longest && seen[row + matched] != 0) {
+                    int place = known.find(hashes[row + matched]);
+                    if (place < 0) {
+                        break;
+                    }
+                    found[matched++] = place;
+                }
+                if (i > 0) { // nothing comes before the mark of the beginning
+                    sum += matched == 0
+                            ? unknown
+                            : Float.intBitsToFloat((int) (known.value(found[matched - 1]) >>> 32));
+                    for (int n = Math.max(1, matched); n <= contextCount && n < order; n++) {
+                        sum += Float.intBitsToFloat((int) known.value(contexts[n - 1]));
+                    }
+                }
+                int[] kept = contexts;
+                contexts = found;
+                found = kept;
+                contextCount = matched;
+            }
         }
         return sum;
-    }
-
-    /** Rows of the n-grams that end at a word, for n from 1 on; how many there are. */
-    private int upwards(int[] text, int at, int[] rows) {
-        int longest = Math.min(tables.length, at + 1);
-        long hash = 0;
-        for (int n = 1; n <= longest; n++) {
-            hash = NgramTable.hash(hash, text[at - n + 1]);
-            int row = tables[n - 1].find(text, at - n + 1, hash);
-            if (row < 0) {
-                return n - 1;
-            }
-            rows[n - 1] = row;
-        }
-        return longest;
     }
 
     /** log₁₀ of the probability of {@code word} after {@code context}, the nearest word last. */

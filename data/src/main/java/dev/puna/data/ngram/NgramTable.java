@@ -20,7 +20,7 @@ final class NgramTable {
         return h ^ (h >>> 32);
     }
 
-    private static long hash(int[] words, int at, int order) {
+    static long hash(int[] words, int at, int order) {
         long h = 0;
         for (int i = at + order - 1; i >= at; i--) {
             h = hash(h, words[i]);
@@ -30,11 +30,7 @@ final class NgramTable {
 
     /** The row of the n-gram at {@code from[at, at + order)}, or -1. */
     int find(int[] from, int at) {
-        return find(from, at, hash(from, at, order));
-    }
-
-    /** The same when its hash is known. */
-    int find(int[] from, int at, long hash) {
+        long hash = hash(from, at, order);
         long[] table = slots;
         int mask = table.length - 1;
         int slot = (int) hash & mask;

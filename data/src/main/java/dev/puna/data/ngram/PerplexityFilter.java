@@ -79,7 +79,50 @@ public record PerplexityFilter(
 
     /** No accents, lower case, digits as zeros, control characters (so line ends, too) as spaces. */
     static String normalized(String text) {
-        String plain = decomposed(text.strip());
+        String stripped = text.strip();
+        char[] table = Normalized.TABLE;
+        char[] out = new char[stripped.length()];
+        int length = 0;
+        for (int i = 0; i < stripped.length(); i++) {
+            char c = table[stripped.charAt(i)];
+            if (c == Normalized.MORE) {
+                return normalizedWhole(stripped);
+            }
+            if (c != Normalized.NOTHING) {
+                out[length++] = c;
+            }
+        }
+        return new String(out, 0, length);
+    }
+
+    /** What most characters become whatever is beside them: one character or none. */
+    private static final class Normalized {
+        static final char NOTHING = '\uffff';
+        static final char MORE = '\ufffe'; // several, or it depends
+        static final char[] TABLE = new char[1 << 16];
+
+        static {
+            for (int c = 0; c < TABLE.length; c++) {
+                TABLE[c] = alone((char) c);
+            }
+        }
+
+        private static char alone(char c) {
+            boolean depends = switch (Character.getType(c)) {
+                case Character.SURROGATE, Character.COMBINING_SPACING_MARK, Character.ENCLOSING_MARK -> true;
+                default -> c == '\u03a3' || c >= MORE; // a sigma that ends a word is another
+            };
+            String one = depends ? "" : normalizedWhole(String.valueOf(c));
+            if (depends || one.length() > 1) {
+                return MORE;
+            }
+            return one.isEmpty() ? NOTHING : one.charAt(0);
+        }
+    }
+
+    /** The same for any text, by the JDK's lower case and decomposition of all of it. */
+    static String normalizedWhole(String text) {
+        String plain = decomposed(text);
         StringBuilder out = new StringBuilder(plain.length());
         for (int i = 0; i < plain.length(); i++) {
             char c = plain.charAt(i);

@@ -1,7 +1,7 @@
 package dev.puna.data.source;
 
+import dev.puna.data.Bzip2InputStream;
 import dev.puna.data.ReadReport;
-import java.io.BufferedInputStream;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -10,7 +10,6 @@ import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import org.apache.commons.compress.compressors.bzip2.BZip2CompressorInputStream;
 
 /**
  * The streams of a multistream bzip2 file that begin in a range of its bytes. Wikipedia's dumps are such files: each
@@ -35,7 +34,7 @@ final class Bzip2Slice {
             }
             channel.position(start);
             InputStream raw = new Limited(Channels.newInputStream(channel), end - start, report);
-            return new BZip2CompressorInputStream(new BufferedInputStream(raw, 1 << 16), true);
+            return new Bzip2InputStream(raw);
         } catch (IOException | RuntimeException e) {
             channel.close();
             throw e;

@@ -7,6 +7,7 @@ import dev.puna.data.LineReader;
 import dev.puna.data.ReadReport;
 import dev.puna.tensor.CorruptFileException;
 import java.io.ByteArrayOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URLEncoder;
@@ -17,6 +18,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.zip.ZipException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -62,7 +64,7 @@ public record WikipediaSource(int minChars) implements DocumentSource {
             if (in != null) {
                 pages(split.path(), in, sink, report);
             }
-        } catch (java.io.EOFException | org.apache.commons.compress.CompressException e) {
+        } catch (EOFException | ZipException e) {
             throw new CorruptFileException(
                     split.path(), split.from(), "complete bzip2 streams", String.valueOf(e.getMessage()));
         }

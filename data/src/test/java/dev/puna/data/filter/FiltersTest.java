@@ -8,8 +8,13 @@ import dev.puna.data.source.CommonCrawlSource;
 import dev.puna.data.source.Split;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
 class FiltersTest {
@@ -60,6 +65,71 @@ class FiltersTest {
         String phrase = "seven words that come back quite unchanged ";
         assertThat(reason(filter, PROSE + phrase + "A middle part of another kind. " + phrase + "then " + phrase))
                 .startsWith("duplicated ");
+    }
+
+    /** The shares of n-grams against counting all of them, on texts that repeat more or less. */
+    @Test
+    void sharesOfRepeatedNgrams() {
+        SplittableRandom random = new SplittableRandom(4);
+        for (int round = 0; round < 300; round++) {
+            int vocabulary = 1 + random.nextInt(30);
+            List<String> words = new ArrayList<>();
+            while (words.size() < round % 60 + random.nextInt(40)) {
+                if (!words.isEmpty() && random.nextInt(6) == 0) {
+                    int from = random.nextInt(words.size());
+                    words.addAll(List.copyOf(words.subList(from, Math.min(words.size(), from + 12))));
+                } else {
+                    words.add("w".repeat(1 + random.nextInt(3)) + random.nextInt(vocabulary));
+                }
+            }
+            long[] hashes = words.stream().mapToLong(Words::hash).toArray();
+            int[] lengths = new int[words.size() + 1];
+            for (int i = 0; i < words.size(); i++) {
+                lengths[i + 1] = lengths[i] + words.get(i).length();
+            }
+            GopherRepetition.Grams grams = new GopherRepetition.Grams(hashes);
+            for (int n = 2; n <= 10; n++) {
+                grams.grow();
+                if (n <= 4) {
+                    assertThat(grams.topShare(lengths, 1000))
+                            .as("n = %d of %s", n, words)
+                            .isEqualTo(topShare(words, n));
+                } else {
+                    assertThat(grams.duplicateShare(lengths, 1000))
+                            .as("n = %d of %s", n, words)
+                            .isEqualTo(duplicateShare(words, n))
+                            .isEqualTo(GopherRepetition.duplicateShare(hashes, lengths, n, 1000));
+                }
+            }
+        }
+    }
+
+    private static double topShare(List<String> words, int n) {
+        Map<List<String>, Integer> counts = new HashMap<>();
+        for (int i = 0; i + n <= words.size(); i++) {
+            counts.merge(words.subList(i, i + n), 1, Integer::sum);
+        }
+        int best = counts.values().stream().mapToInt(x -> x).max().orElse(0);
+        int longest = counts.entrySet().stream()
+                .filter(e -> e.getValue() == best)
+                .mapToInt(e -> String.join("", e.getKey()).length())
+                .max()
+                .orElse(0);
+        return best < 2 ? 0 : (double) best * longest / 1000;
+    }
+
+    private static double duplicateShare(List<String> words, int n) {
+        Set<List<String>> seen = new HashSet<>();
+        int repeated = 0;
+        for (int i = 0; i + n <= words.size(); ) {
+            if (seen.add(words.subList(i, i + n))) {
+                i++;
+            } else {
+                repeated += String.join("", words.subList(i, i + n)).length();
+                i += n;
+            }
+        }
+        return repeated / 1000.0;
     }
 
     @Test

@@ -100,6 +100,32 @@ class NgramModelTest {
         }
     }
 
+    /** A sentence is scored in blocks and upwards from the word, single words downwards from the longest n-gram. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 5})
+    void aSentenceIsTheSumOfItsWords(int order) {
+        NgramModel model = model(order);
+        SplittableRandom random = new SplittableRandom(9);
+        for (int length : new int[] {0, 1, 3, 29, 30, 31, 32, 33, 62, 63, 64, 200}) {
+            List<String> text = new ArrayList<>(List.of("<s>"));
+            for (int i = 0; i < length; i++) {
+                text.add(
+                        random.nextInt(9) == 0
+                                ? "unseen"
+                                : model.words()
+                                        .get(3 + random.nextInt(model.words().size() - 3)));
+            }
+            text.add("</s>");
+            double sum = 0;
+            for (int i = 1; i < text.size(); i++) {
+                sum += model.logProbability(text.subList(0, i), text.get(i));
+            }
+            assertThat(model.logProbability(text.subList(1, text.size() - 1)))
+                    .as("%d words", length)
+                    .isCloseTo(sum, within(1e-9));
+        }
+    }
+
     @Test
     void damagedFilesAreRefused() throws IOException {
         Path file = folder.resolve("m.arpa");
