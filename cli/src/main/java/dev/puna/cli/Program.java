@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import tools.jackson.core.exc.JacksonIOException;
 
 /** Takes the arguments to a verb, and what a verb throws to one line and an exit status. */
 final class Program {
@@ -163,6 +164,7 @@ final class Program {
             case FileSystemException e ->
                 refused(FAILED, e.getFile() + ": " + Objects.requireNonNullElse(e.getReason(), "cannot be used"));
             case UncheckedIOException e when e.getCause() != null -> report(verb, e.getCause());
+            case JacksonIOException e when e.getCause() != null -> report(verb, e.getCause());
             case IOException e -> refused(FAILED, message(e));
             default -> refused(FAILED, "internal error: " + failure + " (PUNA_DEBUG=1 shows where)");
         };

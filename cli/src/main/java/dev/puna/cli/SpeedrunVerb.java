@@ -134,9 +134,13 @@ final class SpeedrunVerb extends Verb {
     /** Measures in a folder of its own, of which nothing stays. */
     private void plan(Corpus learned, double wanted) throws IOException {
         SpeedrunRequest request = request(learned, wanted, Files.createTempDirectory("puna-speedrun"));
-        Thread cleaning = new Thread(() -> delete(request.out()));
+        SpeedrunView view = new SpeedrunView(terminal, wanted, true);
+        Thread cleaning = new Thread(() -> {
+            view.clear();
+            delete(request.out());
+        });
         Runtime.getRuntime().addShutdownHook(cleaning);
-        try (SpeedrunView view = new SpeedrunView(terminal, wanted, true);
+        try (view;
                 Speedrun run = Speedrun.open(request, view)) {
             say(describe(learned));
             Plan plan = run.plan();

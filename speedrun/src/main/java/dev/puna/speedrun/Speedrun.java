@@ -29,6 +29,7 @@ import dev.puna.training.StepReport;
 import dev.puna.training.Trainer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -39,6 +40,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.exc.JacksonIOException;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -222,7 +224,7 @@ public final class Speedrun implements AutoCloseable {
 
     /** What makes a stage's result. */
     @FunctionalInterface
-    private interface Work<T> {
+    interface Work<T> {
         T run() throws IOException;
     }
 
@@ -239,7 +241,7 @@ public final class Speedrun implements AutoCloseable {
         picture.begins(stage);
         listener.begins(stage);
         long began = System.nanoTime();
-        T result = work.run();
+        T result = tried(directory.root(), stage, work);
         double seconds = (System.nanoTime() - began) / 1e9;
         if (stage == Stage.PRETRAIN) { // with what legs before a kill took
             seconds = Math.max(seconds, ((Pretraining.Result) result).seconds());
@@ -248,6 +250,32 @@ public final class Speedrun implements AutoCloseable {
         directory.stamp(stage, seconds, text, result);
         account(stage, seconds, text, false);
         return result;
+    }
+
+    /** What the disk refuses, a full one above all, is told with its stage, and that nothing is lost. */
+    static <T> T tried(Path root, Stage stage, Work<T> work) throws IOException {
+        try {
+            return work.run();
+        } catch (FileSystemException e) {
+            throw e; // it names its file
+        } catch (IOException | JacksonIOException e) {
+            throw new IOException(
+                    root + ", " + stage.title() + ": "
+                            + String.valueOf(e.getMessage()).lines().findFirst().orElse("")
+                            + (isOfHeap(e) ? "; give the heap more: PUNA_JAVA_OPTS=-Xmx256m" : "")
+                            + "; when that is mended, the same command goes on",
+                    e);
+        }
+    }
+
+    /** Whether another thread, such as the writer of checkpoints, ran out of it. */
+    private static boolean isOfHeap(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof OutOfMemoryError) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void account(Stage stage, double seconds, String text, boolean earlier) {
@@ -326,7 +354,7 @@ public final class Speedrun implements AutoCloseable {
                 .run();
         if (!report.brokenFiles().isEmpty() || report.brokenRecords() > 0) {
             listener.note(Figures.text(
-                    "  %,d files and %,d records could not be read (data/report.txt)",
+                    "  not read to the end: %,d of the files; broken records: %,d (data/report.txt)",
                     report.brokenFiles().size(), report.brokenRecords()));
         }
         List<Picture.FunnelStep> funnel = funnel(report);
