@@ -2,6 +2,7 @@ package dev.puna.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.puna.inference.TinyAdapter;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;

@@ -4,6 +4,7 @@ import dev.langchain4j.model.chat.request.ChatRequestParameters;
 import dev.puna.inference.Engine;
 import dev.puna.inference.EngineOptions;
 import dev.puna.inference.LlamaOptions;
+import dev.puna.inference.TinyModel;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -24,7 +25,7 @@ final class EngineOfTests {
         try {
             Path file = Files.createTempFile("tiny", ".gguf");
             try {
-                TinyModel.write(file);
+                TinyModel.write(file, 512);
                 return Engine.load(
                         file,
                         EngineOptions.defaults()

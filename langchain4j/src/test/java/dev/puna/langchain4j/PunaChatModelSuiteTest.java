@@ -3,54 +3,30 @@ package dev.puna.langchain4j;
 import dev.langchain4j.model.chat.ChatModel;
 import dev.langchain4j.model.chat.common.AbstractChatModelIT;
 import dev.langchain4j.model.chat.request.ChatRequestParameters;
-import dev.puna.inference.Engine;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.List;
-import java.util.Objects;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
 
-/**
- * LangChain4j's own suite, which asks for the capital of Germany and the weather in Munich: only with a model that knows,
- * whose path {@code PUNA_CHAT_MODEL} gives (docs/decisions/0006-langchain4j-suites.md).
- */
-@EnabledIfEnvironmentVariable(named = "PUNA_CHAT_MODEL", matches = ".+")
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+/** LangChain4j's own suite, with the {@link KnowingEngine}. */
+@EnabledIfEnvironmentVariable(named = KnowingEngine.PATH, matches = ".+")
 class PunaChatModelSuiteTest extends AbstractChatModelIT {
-    private Engine engine;
-
-    @BeforeAll
-    void load() throws IOException {
-        engine = Engine.load(Path.of(Objects.requireNonNull(System.getenv("PUNA_CHAT_MODEL"))));
-    }
-
-    @AfterAll
-    void close() {
-        engine.close();
-    }
-
     @Override
     protected List<ChatModel> models() {
-        return List.of(PunaChatModel.of(engine, "llama"));
+        return List.of(PunaChatModel.of(KnowingEngine.get(), KnowingEngine.NAME));
     }
 
     @Override
     protected String customModelName() {
-        return "llama";
+        return KnowingEngine.NAME;
     }
 
     @Override
     protected ChatModel createModelWith(ChatRequestParameters parameters) {
-        String name = parameters.modelName() == null ? "llama" : parameters.modelName();
-        return new PunaChatModel(engine, name, parameters, List.of());
+        return new PunaChatModel(KnowingEngine.get(), KnowingEngine.name(parameters), parameters, List.of());
     }
 
     @Override
     protected ChatRequestParameters createIntegrationSpecificParameters(int maxOutputTokens) {
-        return ChatRequestParameters.builder().maxOutputTokens(maxOutputTokens).build();
+        return KnowingEngine.parameters(maxOutputTokens);
     }
 
     @Override

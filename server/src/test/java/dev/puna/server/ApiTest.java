@@ -8,6 +8,8 @@ import dev.puna.inference.EngineRequest;
 import dev.puna.inference.GenerationOptions;
 import dev.puna.inference.LlamaOptions;
 import dev.puna.inference.Sampling;
+import dev.puna.inference.TinyAdapter;
+import dev.puna.inference.TinyModel;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.SocketException;
@@ -50,7 +52,7 @@ class ApiTest {
     @BeforeAll
     static void start() throws IOException {
         engine = Engine.load(
-                TinyModel.write(directory.resolve("random.gguf")),
+                TinyModel.write(directory.resolve("random.gguf"), 4096),
                 EngineOptions.defaults()
                         .withModel(LlamaOptions.defaults().withThreads(2))
                         .withPageLength(8));

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.puna.inference.Engine;
 import dev.puna.inference.EngineOptions;
 import dev.puna.inference.LlamaOptions;
+import dev.puna.inference.TinyModel;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
@@ -26,6 +27,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.json.JsonMapper;
 
 /** What clients do that nobody hopes for. */
@@ -46,7 +49,7 @@ class FaultTest {
     @BeforeEach
     void start() throws IOException {
         engine = Engine.load(
-                TinyModel.write(directory.resolve("random.gguf")),
+                TinyModel.write(directory.resolve("random.gguf"), 4096),
                 EngineOptions.defaults()
                         .withModel(LlamaOptions.defaults().withThreads(2))
                         .withMaxSequences(2)
@@ -223,6 +226,41 @@ class FaultTest {
             noPageIsHeld();
             String rest = new String(in.readNBytes(100), StandardCharsets.UTF_8);
             assertThat("H" + rest).startsWith("HTTP/1.1 200");
+        }
+    }
+
+    /** An answer that no socket's buffers hold, and a client that takes in nothing of it: streamed or whole, it is cut off. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aClientThatNeverReadsIsCutOff(boolean streamed) throws Exception {
+        String body = LONG.replace("\"seed\"", "\"logprobs\":20,\"n\":2,\"seed\"")
+                .replace("\"stream\":true", "\"stream\":" + streamed);
+        long before = engine.counters().finished() + engine.counters().cancelled();
+        try (PunaServer impatient = PunaServer.start(
+                        engine, ServerOptions.of("tiny").withPort(0).withPatience(Duration.ofMillis(500)));
+                Socket socket = new Socket()) {
+            socket.setReceiveBufferSize(1024);
+            socket.connect(new java.net.InetSocketAddress("127.0.0.1", impatient.port()));
+            socket.getOutputStream().write(post("/v1/completions", body));
+            for (int i = 0; i < 1200 && metric(impatient, "puna_http_abandoned_total") == 0; i++) {
+                Thread.sleep(50);
+            }
+            assertThat(metric(impatient, "puna_http_abandoned_total")).isEqualTo(1);
+            assertThat(open(impatient)).isEqualTo(1); // the one that asks
+            noPageIsHeld();
+            assertThat(engine.counters().finished() + engine.counters().cancelled())
+                    .isEqualTo(before + 1);
+            awaitEnd(socket);
+        }
+    }
+
+    /** Reads what the system still holds for a client; fails when no end follows. */
+    private static void awaitEnd(Socket socket) throws IOException {
+        socket.setSoTimeout(60_000);
+        try {
+            socket.getInputStream().transferTo(java.io.OutputStream.nullOutputStream());
+        } catch (java.net.SocketException reset) {
+            // that is an end, too
         }
     }
 

@@ -26,6 +26,7 @@ import com.openai.models.embeddings.EmbeddingCreateParams;
 import dev.puna.inference.Engine;
 import dev.puna.inference.EngineOptions;
 import dev.puna.inference.LlamaOptions;
+import dev.puna.inference.TinyModel;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -52,7 +53,7 @@ class OpenAiClientTest {
     @BeforeAll
     static void start() throws IOException {
         engine = Engine.load(
-                TinyModel.write(directory.resolve("random.gguf")),
+                TinyModel.write(directory.resolve("random.gguf"), 4096),
                 EngineOptions.defaults()
                         .withModel(LlamaOptions.defaults().withThreads(2))
                         .withPageLength(8));

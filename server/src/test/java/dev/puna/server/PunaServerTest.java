@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.puna.inference.Engine;
 import dev.puna.inference.EngineOptions;
 import dev.puna.inference.LlamaOptions;
+import dev.puna.inference.TinyModel;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
@@ -39,7 +40,7 @@ class PunaServerTest {
 
     @BeforeAll
     static void start() throws IOException {
-        Path file = TinyModel.write(directory.resolve("random.gguf"));
+        Path file = TinyModel.write(directory.resolve("random.gguf"), 4096);
         engine = Engine.load(
                 file,
                 EngineOptions.defaults()

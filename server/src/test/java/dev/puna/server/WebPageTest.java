@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import dev.puna.inference.Engine;
 import dev.puna.inference.EngineOptions;
 import dev.puna.inference.LlamaOptions;
+import dev.puna.inference.TinyModel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -41,7 +42,7 @@ class WebPageTest {
         }
         assertThat(Chromium.find()).as("a chromium on the PATH").isPresent();
         engine = Engine.load(
-                TinyModel.write(directory.resolve("random.gguf")),
+                TinyModel.write(directory.resolve("random.gguf"), 4096),
                 EngineOptions.defaults()
                         .withModel(LlamaOptions.defaults().withThreads(2))
                         .withPageLength(8));

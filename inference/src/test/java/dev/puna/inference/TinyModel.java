@@ -1,4 +1,4 @@
-package dev.puna.langchain4j;
+package dev.puna.inference;
 
 import dev.puna.formats.GgufMetadata;
 import dev.puna.model.LlamaConfig;
@@ -15,10 +15,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A LLaMA of two layers with random weights, a vocabulary of bytes, and a chat template that shows tools. */
-final class TinyModel {
-    static final int WIDTH = 32;
-    static final int CONTEXT = 512;
+/**
+ * A LLaMA of two layers with random weights, a vocabulary of bytes, and a chat template that shows tools. For the tests of
+ * the modules above, too.
+ */
+public final class TinyModel {
+    public static final int WIDTH = 32;
 
     private static final String TEMPLATE = "{{ bos_token }}{% if tools %}{{ tools | tojson }}{% endif %}"
             + "{% for message in messages %}<{{ message.role }}>{{ message.content }}"
@@ -28,7 +30,12 @@ final class TinyModel {
 
     private TinyModel() {}
 
-    static Path write(Path file) throws IOException {
+    /**
+     * Writes a GGUF file.
+     *
+     * @param context the longest sequence
+     */
+    public static Path write(Path file, int context) throws IOException {
         List<Piece> pieces = new ArrayList<>();
         pieces.add(new Piece("<unk>", 0, TokenKind.UNKNOWN));
         pieces.add(new Piece("<s>", 0, TokenKind.CONTROL));
@@ -49,7 +56,7 @@ final class TinyModel {
                 1,
                 16,
                 32,
-                CONTEXT,
+                context,
                 1e-5f,
                 10_000,
                 new RopeScaling.None(),

@@ -1,4 +1,4 @@
-package dev.puna.cli;
+package dev.puna.inference;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -9,16 +9,18 @@ import java.nio.file.Path;
 import java.util.Random;
 
 /** A LoRA adapter as PEFT writes it, with random weights for the queries of the first layer. */
-final class TinyAdapter {
+public final class TinyAdapter {
     private static final int RANK = 2;
 
     private TinyAdapter() {}
 
     /**
+     * Writes a PEFT directory.
+     *
      * @param width of the model; its heads together are as wide
      * @param size of the weights: the larger, the more an answer differs from the model's own
      */
-    static Path write(Path directory, int width, float size, long seed) throws IOException {
+    public static Path write(Path directory, int width, float size, long seed) throws IOException {
         Files.createDirectories(directory);
         Files.writeString(
                 directory.resolve("adapter_config.json"),
