@@ -1,8 +1,10 @@
 package dev.puna.server;
 
 import io.helidon.common.socket.HelidonSocket;
+import io.helidon.common.socket.SocketWriterException;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.Status;
+import io.helidon.webserver.CloseConnectionException;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.io.IOException;
@@ -129,7 +131,7 @@ final class Exchange {
                         ErrorShape.of(path()) == ErrorShape.ANTHROPIC
                                 ? event("error", body)
                                 : ErrorShape.of(path()) == ErrorShape.OLLAMA ? line(body) : event(body));
-            } catch (IOException | UncheckedIOException gone) {
+            } catch (CloseConnectionException | SocketWriterException | IOException | UncheckedIOException gone) {
                 return; // nobody listens
             }
         } else if (!response.isSent()) {
@@ -185,8 +187,11 @@ final class Exchange {
 
     /** Ends the parts. */
     void finish() throws IOException {
-        if (stream != null) {
-            stream.close();
+        OutputStream out = stream;
+        if (out != null) {
+            try (Deadlines.Deadline _ = deadlines.in(options.patience())) {
+                out.close();
+            }
         }
     }
 }

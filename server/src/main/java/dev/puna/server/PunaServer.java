@@ -8,9 +8,11 @@ import dev.puna.tensor.ConfigurationException;
 import dev.puna.tokenizer.EncodeOptions;
 import dev.puna.tokenizer.template.TemplateException;
 import io.helidon.common.socket.HelidonSocket;
+import io.helidon.common.socket.SocketWriterException;
 import io.helidon.http.DirectHandler;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HttpPrologue;
+import io.helidon.webserver.CloseConnectionException;
 import io.helidon.webserver.ConnectionContext;
 import io.helidon.webserver.WebServer;
 import io.helidon.webserver.http.DirectHandlers;
@@ -46,6 +48,9 @@ public final class PunaServer implements AutoCloseable {
     private static final Logger LOG_OF_HELIDON = Logger.getLogger("io.helidon");
     private static final int HEADER_BYTES = 16 << 10;
     private static final int CONNECTIONS = 4096;
+    /** What the system holds for a client that does not read: else megabytes of each, and it would look as if it read. */
+    private static final int SEND_BUFFER_BYTES = 64 << 10;
+
     private static final Duration IDLE = Duration.ofMinutes(5);
 
     /** The socket of the connection that the current thread serves. */
@@ -78,7 +83,8 @@ public final class PunaServer implements AutoCloseable {
                 .maxPayloadSize(Exchange.DISCARDED * options.maxBodyBytes())
                 .maxTcpConnections(CONNECTIONS)
                 .idleConnectionTimeout(IDLE)
-                .connectionOptions(socketOptions -> socketOptions.readTimeout(options.patience()))
+                .connectionOptions(socketOptions ->
+                        socketOptions.readTimeout(options.patience()).socketSendBufferSize(SEND_BUFFER_BYTES))
                 .addProtocol(Http1Config.builder()
                         .maxHeadersSize(HEADER_BYTES)
                         .addReceiveListener(new Http1ConnectionListener() {
@@ -221,9 +227,13 @@ public final class PunaServer implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw ApiException.closing();
-        } catch (Running.AbandonedException | IOException | UncheckedIOException e) {
+        } catch (Running.AbandonedException
+                | CloseConnectionException
+                | SocketWriterException
+                | IOException
+                | UncheckedIOException e) {
             metrics.abandoned();
-            throw new UncheckedIOException(new IOException("the client has gone", e)); // closes the connection
+            throw new CloseConnectionException("the client has gone", e);
         }
     }
 
