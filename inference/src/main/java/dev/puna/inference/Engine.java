@@ -1,32 +1,20 @@
 package dev.puna.inference;
 
 import dev.puna.kernels.Kernels;
-import dev.puna.model.Activations;
 import dev.puna.model.LlamaCheckpoint;
 import dev.puna.model.LlamaConfig;
 import dev.puna.model.LlamaModel;
 import dev.puna.model.LoraAdapter;
-import dev.puna.model.TokenBatch;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
 import dev.puna.tensor.DType;
 import dev.puna.tensor.MachineMemory;
-import dev.puna.tensor.Slab;
-import dev.puna.tensor.Tensor;
 import dev.puna.tensor.ThreadTeam;
 import dev.puna.tokenizer.Tokenizer;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.HashMap;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.RejectedExecutionException;
@@ -34,7 +22,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.stream.Stream;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -60,83 +48,30 @@ import org.jspecify.annotations.Nullable;
  * <p>For any number of threads; blocking calls cost nothing on virtual threads.
  */
 public final class Engine implements AutoCloseable {
-    /** Rows of a step that streams fill with guesses: so many take hardly longer than one. */
-    private static final int GUESSING_ROWS = 16;
-
-    /** How many times as long as streams alone a step with a part of a prompt may take. */
-    private static final double STRETCH = 4;
-
-    /** Rows of prompts in such a step: at least, and before anything is known about times. */
-    private static final int LEAST_PREFILL = 32;
-
-    private static final int UNKNOWN_PREFILL = 64;
-
-    /** Rows of logits that are held at once. */
-    private static final int LOGIT_ROWS = 64;
-
     private final LlamaCheckpoint checkpoint;
     private final ThreadTeam threads;
     private final Kernels kernels;
     private final LlamaModel model;
     private final EngineOptions options;
-    private final int stepRows;
     private final int context;
     private final PagePool pool;
-    private final long root;
     private final @Nullable DraftModel draft;
-    private final Slab logitSlab;
-    private final Tensor logits; // (64, V)
-    private final List<Sampler.Workspace> workspaces; // one for each member of the team
+    private final ForwardPass forward;
+    private final ContinuousBatcher batcher;
+    private final AdapterRegistry adapters = new AdapterRegistry();
+    private final AtomicLong refused = new AtomicLong();
     private final Thread thread;
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition work = lock.newCondition();
     private final Condition quiet = lock.newCondition();
     private final WaitingRequests waiting = new WaitingRequests(); // guarded by lock
-    private final Map<String, LoraAdapter> adapters = new LinkedHashMap<>(); // guarded by lock
-    private final List<LoraAdapter> retired = new ArrayList<>(); // guarded by lock
     private boolean wakened; // guarded by lock
     private boolean draining; // guarded by lock
     private boolean cancelAll; // guarded by lock
     private boolean closing; // guarded by lock
     private boolean freed; // guarded by lock
     private boolean busy; // guarded by lock
-    private double requestSeconds = 1; // guarded by lock: a moving average
-
-    // The engine's thread only.
-    private Activations activations;
-    /** By arrival. */
-    private final List<ActiveSequence> running = new ArrayList<>();
-    /** Those that lost their pages, by arrival. */
-    private final List<ActiveSequence> preempted = new ArrayList<>();
-
-    /** Taken off the queue, and not answered yet: whatever happens, each of them hears of it. */
-    private final Set<ActiveRequest> unanswered = new LinkedHashSet<>();
-
-    /** Where the pages of each adapter's sequences begin: they share none with those of others. */
-    private final Map<LoraAdapter, Long> roots = new HashMap<>();
-
-    private long arrivals;
-
-    private final AtomicLong refused = new AtomicLong();
-    private long steps;
-    private long promptTokens;
-    private long reusedTokens;
-    private long generatedTokens;
-    private long draftedTokens;
-    private long acceptedTokens;
-    private long preemptions;
-    private long finished;
-    private long cancelled;
-    private long failed;
-    /** Moving averages: a step of streams alone, and what a row of a prompt adds to it. */
-    private double streamStepNanos;
-
-    private double promptRowNanos;
-    private long busyNanos;
-    private long modelNanos;
-    private volatile EngineCounters counters;
-    private volatile EngineObserver observer = EngineObserver.NONE;
 
     private Engine(
             LlamaCheckpoint checkpoint,
@@ -150,8 +85,8 @@ public final class Engine implements AutoCloseable {
         this.options = options;
         LlamaConfig config = checkpoint.config();
         boolean guesses = options.lookupTokens() > 0 || draftCheckpoint.isPresent();
-        this.stepRows =
-                Math.max(options.model().chunk(), Math.max(options.maxSequences(), guesses ? GUESSING_ROWS : 0));
+        int stepRows = Math.max(
+                options.model().chunk(), Math.max(options.maxSequences(), guesses ? StepPlanner.GUESSING_ROWS : 0));
         DType kv = options.model().kv().dtypeFor(checkpoint);
         if (config.headSize() % kv.blockSize() != 0) {
             throw new ConfigurationException(
@@ -173,15 +108,12 @@ public final class Engine implements AutoCloseable {
         this.draft = draftCheckpoint
                 .map(opened -> new DraftModel(opened, threads, kernels, options, (int) pages, stepRows))
                 .orElse(null);
-        this.root = pool.newChain();
         this.model = new LlamaModel(config, checkpoint.weights(), kernels);
-        this.activations = new Activations(config, 1);
-        this.logitSlab = new Slab(Slab.bytesFor(DType.F32, LOGIT_ROWS, config.vocabularySize()));
-        this.logits = logitSlab.allocate(DType.F32, LOGIT_ROWS, config.vocabularySize());
-        this.workspaces = Stream.generate(() -> new Sampler.Workspace(config.vocabularySize()))
-                .limit(threads.size())
-                .toList();
-        this.counters = count(0, 0);
+        EngineTally tally = new EngineTally();
+        this.forward = new ForwardPass(model, config, threads, stepRows, tally);
+        StepPlanner planner = new StepPlanner(options, pool, stepRows, draft, tally);
+        this.batcher =
+                new ContinuousBatcher(config, options, checkpoint.tokenizer(), context, pool, planner, forward, tally);
         this.thread = Thread.ofPlatform().daemon().name("puna-engine").unstarted(this::run);
     }
 
@@ -234,39 +166,18 @@ public final class Engine implements AutoCloseable {
     public LoraAdapter loadAdapter(String name, Path directory) throws IOException {
         LoraAdapter opened =
                 LoraAdapter.open(directory, config(), checkpoint.weights().pairing());
-        lock.lock();
-        try {
-            if (closing || adapters.containsKey(name)) {
-                opened.close();
-                throw closing
-                        ? new IllegalStateException("this engine is closed")
-                        : new ConfigurationException("adapter", name, "there is one of that name already");
-            }
-            adapters.put(name, opened);
-            return opened;
-        } finally {
-            lock.unlock();
-        }
+        adapters.add(name, opened);
+        return opened;
     }
 
     /** The adapter of that name, if one is loaded. */
     public Optional<LoraAdapter> adapter(String name) {
-        lock.lock();
-        try {
-            return Optional.ofNullable(adapters.get(name));
-        } finally {
-            lock.unlock();
-        }
+        return adapters.get(name);
     }
 
     /** The names of the adapters, in the order in which they were loaded. */
     public List<String> adapterNames() {
-        lock.lock();
-        try {
-            return List.copyOf(adapters.keySet());
-        } finally {
-            lock.unlock();
-        }
+        return adapters.names();
     }
 
     /**
@@ -275,19 +186,9 @@ public final class Engine implements AutoCloseable {
      * @return whether there was one of that name
      */
     public boolean unloadAdapter(String name) {
-        lock.lock();
-        try {
-            LoraAdapter removed = adapters.remove(name);
-            if (removed == null) {
-                return false;
-            }
-            retired.add(removed);
-            wakened = true;
-            work.signal();
-            return true;
-        } finally {
-            lock.unlock();
-        }
+        boolean retired = adapters.retire(name);
+        wake();
+        return retired;
     }
 
     public LlamaConfig config() {
@@ -329,12 +230,11 @@ public final class Engine implements AutoCloseable {
 
     /** Tells {@code observer} how the engine works from now on, instead of whom it told before. */
     public void observe(EngineObserver other) {
-        this.observer = other;
+        batcher.observe(other);
     }
 
     /** The engine as it stood after its last step; the queue as it stands now. */
     public EngineCounters counters() {
-        EngineCounters last = counters;
         int queued;
         lock.lock();
         try {
@@ -342,26 +242,7 @@ public final class Engine implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        return new EngineCounters(
-                last.pageLimit(),
-                last.pagesUsed(),
-                last.pagesCached(),
-                queued,
-                last.running(),
-                last.batchRows(),
-                last.steps(),
-                last.promptTokens(),
-                last.reusedTokens(),
-                last.generatedTokens(),
-                last.draftedTokens(),
-                last.acceptedTokens(),
-                last.preemptions(),
-                last.finished(),
-                last.cancelled(),
-                last.failed(),
-                refused.get(),
-                last.busyNanos(),
-                last.modelNanos());
+        return batcher.counters().withQueue(queued, refused.get());
     }
 
     /**
@@ -481,7 +362,7 @@ public final class Engine implements AutoCloseable {
                 throw new IllegalStateException("this engine is closed");
             }
             if (request.adapter().isPresent()
-                    && !adapters.containsValue(request.adapter().get())) {
+                    && !adapters.contains(request.adapter().get())) {
                 throw new ConfigurationException(
                         "adapter", request.adapter().get().path(), "is not loaded in this engine");
             }
@@ -500,7 +381,7 @@ public final class Engine implements AutoCloseable {
     private Duration retryAfter() {
         lock.lock();
         try {
-            double seconds = requestSeconds * waiting.size() / options.maxSequences();
+            double seconds = batcher.requestSeconds() * waiting.size() / options.maxSequences();
             return Duration.ofSeconds(Math.clamp((long) Math.ceil(seconds), 1, 600));
         } finally {
             lock.unlock();
@@ -525,7 +406,7 @@ public final class Engine implements AutoCloseable {
                 try {
                     open = turn();
                 } catch (RuntimeException | Error e) {
-                    failAll(e);
+                    batcher.failAll(e);
                 }
             }
         } finally {
@@ -540,7 +421,7 @@ public final class Engine implements AutoCloseable {
         List<ActiveRequest> dropped;
         lock.lock();
         try {
-            while (!closing && !wakened && running.isEmpty() && preempted.isEmpty() && waiting.size() == 0) {
+            while (!closing && !wakened && batcher.isIdle() && waiting.size() == 0) {
                 busy = false;
                 quiet.signalAll();
                 work.awaitUninterruptibly();
@@ -554,559 +435,57 @@ public final class Engine implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        unanswered.addAll(dropped);
-        for (ActiveRequest request : dropped) {
-            if (created(request)) {
-                end(request);
-            }
-        }
-        dropCancelled(all);
+        batcher.drop(dropped);
+        batcher.dropCancelled(all);
         closeRetired();
         if (stop) {
-            counters = count(0, 0);
+            batcher.recount();
             return false;
         }
-        long begin = System.nanoTime();
-        admit();
-        step();
-        busyNanos += System.nanoTime() - begin;
+        batcher.turn(this::takeIf);
         return true;
+    }
+
+    /** The request whose turn it is, if it passes; else it keeps its place. */
+    private @Nullable ActiveRequest takeIf(Predicate<ActiveRequest> test) {
+        lock.lock();
+        try {
+            ActiveRequest request = waiting.peek();
+            if (request == null || !test.test(request)) {
+                return null;
+            }
+            waiting.takeFirst();
+            return request;
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** The thread ends, closed or not: nobody comes in any more, and nobody waits for it. */
     private void leave() {
+        List<ActiveRequest> left;
         lock.lock();
         try {
             closing = true;
             busy = false;
-            unanswered.addAll(waiting.take(true));
+            left = waiting.take(true);
             quiet.signalAll();
         } finally {
             lock.unlock();
         }
-        for (ActiveRequest request : unanswered) {
-            request.generation.fail(new IllegalStateException("this engine has stopped"));
-        }
-    }
-
-    /** What a request that fails is told. */
-    private static RuntimeException reason(Throwable thrown) {
-        return switch (thrown) {
-            case RuntimeException e -> e;
-            case OutOfMemoryError e ->
-                new IllegalStateException("memory ran out: use a smaller kvBytes, or fewer slots at once", e);
-            default -> new IllegalStateException("the computation met " + thrown, thrown);
-        };
+        batcher.abandon(left);
     }
 
     /** Frees adapters that were unloaded and that nobody uses any more. */
     private void closeRetired() {
-        lock.lock();
+        if (!adapters.hasRetired()) {
+            return;
+        }
+        lock.lock(); // nobody submits meanwhile
         try {
-            if (retired.isEmpty()) {
-                return;
-            }
-            Set<LoraAdapter> used = new HashSet<>();
+            Set<LoraAdapter> used = batcher.adapters();
             waiting.forEach(request -> request.what.adapter().ifPresent(used::add));
-            for (List<ActiveSequence> list : List.of(running, preempted)) {
-                list.forEach(sequence -> sequence.request.what.adapter().ifPresent(used::add));
-            }
-            for (LoraAdapter adapter : List.copyOf(retired)) {
-                if (!used.contains(adapter)) {
-                    retired.remove(adapter);
-                    roots.remove(adapter);
-                    adapter.close();
-                }
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void failAll(Throwable cause) {
-        RuntimeException reason = reason(cause);
-        List.copyOf(unanswered).forEach(request -> fail(request, reason));
-    }
-
-    private void dropCancelled(boolean all) {
-        Set<ActiveRequest> requests = new HashSet<>();
-        for (List<ActiveSequence> list : List.of(running, preempted)) {
-            for (ActiveSequence sequence : list) {
-                if (all || sequence.request.generation.isCancelled()) {
-                    requests.add(sequence.request);
-                }
-            }
-        }
-        requests.forEach(this::end);
-        if (!requests.isEmpty()) {
-            counters = count(running.size(), 0);
-        }
-    }
-
-    /** Ends a request as far as it came. */
-    private void end(ActiveRequest request) {
-        request.sequences.forEach(ActiveSequence::cancel);
-        free(request);
-        cancelled++;
-        request.sequences.forEach(ActiveSequence::announce);
-        counters = count(running.size(), 0);
-        complete(request, System.nanoTime());
-    }
-
-    private void complete(ActiveRequest request, long now) {
-        request.generation.complete(request.result(now));
-        unanswered.remove(request);
-    }
-
-    private void fail(ActiveRequest request, RuntimeException cause) {
-        free(request);
-        failed++;
-        counters = count(running.size(), 0);
-        request.generation.fail(cause);
-        unanswered.remove(request);
-    }
-
-    private void free(ActiveRequest request) {
-        for (ActiveSequence sequence : request.sequences) {
-            sequence.table.free();
-            sequence.freeDraft();
-            sequence.clearStep();
-        }
-        running.removeAll(request.sequences);
-        preempted.removeAll(request.sequences);
-    }
-
-    /** Whether a request has its sequences now; if they cannot be made, it has failed. */
-    private boolean created(ActiveRequest request) {
-        try {
-            createSequences(request);
-            return true;
-        } catch (RuntimeException | Error e) {
-            fail(request, reason(e));
-            return false;
-        }
-    }
-
-    private void createSequences(ActiveRequest request) {
-        EngineRequest what = request.what;
-        long start = what.adapter()
-                .map(adapter -> roots.computeIfAbsent(adapter, each -> pool.newChain()))
-                .orElse(root);
-        int room = Math.min(what.options().maxTokens(), context - what.prompt().length);
-        for (int choice = 0; choice < what.choices(); choice++) {
-            request.sequences.add(new ActiveSequence(
-                    request,
-                    choice,
-                    arrivals++,
-                    new PageTable(pool, start, config().layerCount()),
-                    room,
-                    new TextStream(
-                            checkpoint.tokenizer(),
-                            what.prompt(),
-                            what.options().stop())));
-        }
-    }
-
-    /** Lets in who waits, as long as there is room: first those that were preempted. */
-    private void admit() {
-        while (!preempted.isEmpty() && fits(preempted.getFirst().length + 1, places(preempted.getFirst()))) {
-            insert(preempted.removeFirst());
-        }
-        if (!preempted.isEmpty()) {
-            return;
-        }
-        while (true) {
-            ActiveRequest request;
-            lock.lock();
-            try {
-                request = waiting.peek();
-                if (request == null || !fits(request.what.prompt().length + 1, request.what.choices())) {
-                    return;
-                }
-                waiting.takeFirst();
-                unanswered.add(request);
-            } finally {
-                lock.unlock();
-            }
-            request.startedNanos = System.nanoTime();
-            observer.begun(request.startedNanos - request.submittedNanos);
-            if (created(request)) {
-                insert(request.sequences.getFirst());
-            }
-        }
-    }
-
-    private boolean fits(int positions, int sequences) {
-        return running.isEmpty()
-                || (running.stream().mapToInt(Engine::places).sum() + sequences <= options.maxSequences()
-                        && Math.ceilDiv(positions, pool.pageLength()) <= pool.available());
-    }
-
-    /** How many are computed where this one is: the first of several choices stands for all until it has forked. */
-    private static int places(ActiveSequence sequence) {
-        return sequence.request.forked ? 1 : sequence.request.what.choices();
-    }
-
-    private void insert(ActiveSequence sequence) {
-        running.add(sequence);
-        running.sort(Comparator.comparingLong(each -> each.arrival));
-    }
-
-    /** Gives each sequence its rows of the next step. */
-    private List<ActiveSequence> plan() {
-        int budget = stepRows;
-        boolean streams = false;
-        guess();
-        for (ActiveSequence sequence : List.copyOf(running)) {
-            if (sequence.decodes() && running.contains(sequence) && budget > 0) {
-                streams = true;
-                int rows = 1 + sequence.draft.length;
-                if (reserve(sequence, sequence.done + rows)) {
-                    sequence.rows = rows;
-                    budget -= rows;
-                }
-            }
-        }
-        int prefill = streams ? Math.min(budget, mixedPrefill()) : budget;
-        Set<PagePool.Key> underway = new HashSet<>();
-        for (ActiveSequence sequence : List.copyOf(running)) {
-            if (sequence.rows > 0 || sequence.decodes() || !running.contains(sequence) || prefill == 0) {
-                continue;
-            }
-            PagePool.Key key = share(sequence);
-            if (key != null && underway.contains(key)) {
-                continue; // another computes this page: it will be found in the next step
-            }
-            int rows = Math.min(prefill, sequence.length - sequence.done);
-            if (reserve(sequence, sequence.done + rows)) {
-                sequence.rows = rows;
-                prefill -= rows;
-                if (key != null) {
-                    underway.add(key);
-                }
-            }
-        }
-        List<ActiveSequence> batch = new ArrayList<>();
-        for (ActiveSequence sequence : running) {
-            if (sequence.rows > 0 && sequence.request.generates()) {
-                batch.add(sequence);
-            }
-        }
-        for (ActiveSequence sequence : running) {
-            if (sequence.rows > 0 && !sequence.request.generates()) {
-                batch.add(sequence);
-            }
-        }
-        return batch;
-    }
-
-    /** How many rows of prompts a step of streams takes along, so that it takes not too many times as long as without. */
-    private int mixedPrefill() {
-        int most = options.mixedPrefill();
-        if (streamStepNanos == 0 || promptRowNanos == 0) {
-            return Math.min(most, UNKNOWN_PREFILL);
-        }
-        double rows = (STRETCH - 1) * streamStepNanos / promptRowNanos;
-        return (int) Math.clamp(rows, Math.min(most, LEAST_PREFILL), most);
-    }
-
-    private void noteStep(int streamRows, int promptRows, long nanos) {
-        if (streamRows > 0 && promptRows == 0) {
-            streamStepNanos += (streamStepNanos == 0 ? 1 : 0.1) * (nanos - streamStepNanos);
-        } else if (streamRows > 0 && promptRows >= LEAST_PREFILL && streamStepNanos > 0) {
-            double perRow = Math.max(1.0, nanos - streamStepNanos) / promptRows;
-            promptRowNanos += (promptRowNanos == 0 ? 1 : 0.1) * (perRow - promptRowNanos);
-        }
-    }
-
-    /** Guesses what streams will say: as much as fits into a step that takes hardly longer than one without. */
-    private void guess() {
-        if (options.lookupTokens() == 0 && draft == null) {
-            return;
-        }
-        List<ActiveSequence> streams = new ArrayList<>();
-        for (ActiveSequence sequence : running) {
-            if (sequence.decodes() && sequence.request.generates()) {
-                streams.add(sequence);
-            }
-        }
-        if (streams.isEmpty()) {
-            return;
-        }
-        int each = GUESSING_ROWS / streams.size() - 1;
-        List<ActiveSequence> unguessed = new ArrayList<>();
-        for (ActiveSequence sequence : streams) {
-            sequence.guess(Math.min(options.lookupTokens(), each));
-            if (sequence.draft.length == 0) {
-                unguessed.add(sequence);
-            }
-        }
-        if (draft != null && each > 0) {
-            modelNanos += draft.guess(unguessed, Math.min(options.draftTokens(), each), options.mixedPrefill());
-        }
-    }
-
-    /** Takes what others have computed; gives the key of the page that comes next, if others may want it. */
-    private PagePool.@Nullable Key share(ActiveSequence sequence) {
-        if (!options.prefixSharing() || sequence.wantsPrompt()) {
-            return null;
-        }
-        PageTable table = sequence.table;
-        if (sequence.done != table.publishedPositions()) {
-            return null;
-        }
-        int before = sequence.done;
-        sequence.done = Math.max(before, table.adopt(sequence.ids, sequence.length - 1));
-        int found = sequence.done - before;
-        if (sequence.tokens.isEmpty()) {
-            sequence.reused += found;
-        }
-        reusedTokens += found;
-        return sequence.done + pool.pageLength() < sequence.length ? table.nextKey(sequence.ids) : null;
-    }
-
-    /** Makes room up to a position, at the cost of those who came later. */
-    private boolean reserve(ActiveSequence sequence, int end) {
-        while (!sequence.table.reserve(sequence.done, end)) {
-            ActiveSequence youngest = running.getLast();
-            preempt(youngest);
-            if (youngest.equals(sequence)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private void preempt(ActiveSequence sequence) {
-        sequence.table.free();
-        sequence.freeDraft();
-        sequence.done = 0;
-        sequence.clearStep();
-        running.remove(sequence);
-        preempted.add(sequence);
-        preempted.sort(Comparator.comparingLong(each -> each.arrival));
-        preemptions++;
-    }
-
-    private void step() {
-        List<ActiveSequence> batch = plan();
-        long start = System.nanoTime();
-        int rowCount = 0;
-        for (ActiveSequence sequence : batch) {
-            rowCount += sequence.rows;
-        }
-        if (rowCount == 0) {
-            return;
-        }
-        int[] ids = new int[rowCount];
-        int[] wanted = new int[rowCount];
-        int[] owners = new int[rowCount];
-        int[] positions = new int[rowCount];
-        int[] lasts = new int[batch.size()]; // the last committed position when the step begins
-        List<TokenBatch.Rows> rows = new ArrayList<>(batch.size());
-        int row = 0;
-        int wantedCount = 0;
-        int generating = 0;
-        for (int i = 0; i < batch.size(); i++) {
-            ActiveSequence sequence = batch.get(i);
-            lasts[i] = sequence.length - 1;
-            rows.add(
-                    new TokenBatch.Rows(sequence.table, sequence.done, sequence.rows, sequence.request.what.adapter()));
-            for (int position = sequence.done; position < sequence.done + sequence.rows; position++) {
-                ids[row] = sequence.idAt(position);
-                if (sequence.wants(position)) {
-                    wanted[wantedCount] = row;
-                    owners[wantedCount] = i;
-                    positions[wantedCount] = position;
-                    wantedCount++;
-                }
-                row++;
-            }
-            if (sequence.request.generates()) {
-                generating = wantedCount;
-            }
-        }
-        try {
-            TokenBatch tokens = new TokenBatch(ids, rows, java.util.Arrays.copyOf(wanted, wantedCount));
-            long begin = System.nanoTime();
-            Tensor hidden = model.forward(tokens, activations(rowCount)); // (wanted, C)
-            modelNanos += System.nanoTime() - begin;
-            choose(batch, hidden, owners, positions, lasts, generating);
-            for (int i = generating; i < wantedCount; i++) {
-                take(batch.get(owners[i]), positions[i], hidden.row(i));
-            }
-        } catch (RuntimeException | Error e) {
-            RuntimeException reason = reason(e);
-            for (ActiveSequence sequence : batch) {
-                sequence.failure = reason;
-            }
-        }
-        steps++;
-        int streamRows = 0;
-        for (ActiveSequence sequence : batch) {
-            streamRows += sequence.done >= sequence.promptLength ? sequence.rows : 0;
-        }
-        noteStep(streamRows, rowCount - streamRows, System.nanoTime() - start);
-        commit(batch, lasts, rowCount);
-    }
-
-    private Activations activations(int rows) {
-        if (rows > activations.maxRows()) {
-            Activations larger =
-                    new Activations(config(), Math.min(stepRows, Math.max(rows, 2 * activations.maxRows())));
-            activations.close();
-            activations = larger;
-        }
-        return activations;
-    }
-
-    /** Logits of the first {@code count} wanted rows, and what each sequence makes of its own. */
-    private void choose(
-            List<ActiveSequence> batch, Tensor hidden, int[] owners, int[] positions, int[] lasts, int count) {
-        for (int from = 0; from < count; from += LOGIT_ROWS) {
-            int first = from;
-            int end = Math.min(count, from + LOGIT_ROWS);
-            Tensor some = logits.rows(0, end - first); // (rows, V)
-            long begin = System.nanoTime();
-            model.logits(some, hidden.rows(first, end));
-            modelNanos += System.nanoTime() - begin;
-            threads.run((member, size) -> {
-                for (int i = first; i < end; i++) {
-                    if (owners[i] % size == member) {
-                        ActiveSequence sequence = batch.get(owners[i]);
-                        Sampler.Workspace workspace = workspaces.get(member);
-                        MemorySegment.copy(
-                                some.row(i - first).data(), Tensor.F32_LE, 0, workspace.raw, 0, workspace.raw.length);
-                        try {
-                            accept(sequence, positions[i], lasts[owners[i]], workspace);
-                        } catch (RuntimeException | Error e) {
-                            sequence.failure = reason(e);
-                        }
-                    }
-                }
-            });
-        }
-    }
-
-    private static void accept(ActiveSequence sequence, int position, int last, Sampler.Workspace workspace) {
-        if (position < sequence.promptLength - 1) {
-            sequence.acceptPrompt(position, workspace.raw);
-            return;
-        }
-        sequence.accept(position, last, workspace);
-        ActiveRequest request = sequence.request;
-        if (!request.forked && sequence.choice == 0) {
-            for (ActiveSequence other : request.sequences.subList(1, request.sequences.size())) {
-                other.accept(position, last, workspace);
-            }
-        }
-    }
-
-    private static void take(ActiveSequence sequence, int position, Tensor state) {
-        switch (sequence.request.purpose) {
-            case Purpose.Answer answer -> throw new IllegalStateException("an answer wants no states");
-            case Purpose.Embedding embedding -> {
-                embedding.add(position, state);
-                if (position == sequence.length - 1) {
-                    embedding.finish();
-                    sequence.finish = FinishReason.STOP;
-                }
-            }
-        }
-    }
-
-    /** Takes the step's results over: pages become known, tokens are announced, what has ended leaves. */
-    private void commit(List<ActiveSequence> batch, int[] lasts, int rowCount) {
-        long now = System.nanoTime();
-        Set<ActiveRequest> touched = new HashSet<>();
-        for (int i = 0; i < batch.size(); i++) {
-            ActiveSequence sequence = batch.get(i);
-            ActiveRequest request = sequence.request;
-            touched.add(request);
-            int computed = sequence.done + sequence.rows;
-            boolean reached = computed > lasts[i];
-            if (sequence.done < sequence.promptLength) {
-                promptTokens += Math.min(computed, sequence.promptLength) - sequence.done;
-            }
-            if (reached) {
-                draftedTokens += sequence.draft.length;
-                acceptedTokens += Math.max(0, sequence.accepted - 1);
-            }
-            generatedTokens += sequence.accepted;
-            sequence.done = reached ? Math.min(computed, lasts[i] + Math.max(1, sequence.accepted)) : computed;
-            if (options.prefixSharing() && sequence.failure == null) {
-                sequence.table.publish(sequence.ids, sequence.done);
-            }
-            if (sequence.draftTable != null) {
-                sequence.draftDone = Math.min(sequence.draftDone, sequence.length - 1);
-            }
-            if (reached && !request.forked && request.generates()) {
-                if (request.firstTokenNanos == 0) {
-                    request.firstTokenNanos = now;
-                    observer.firstToken(now - request.submittedNanos);
-                }
-                fork(request, sequence);
-            }
-            for (int token = 0; token < sequence.accepted; token++) {
-                if (sequence.lastTokenNanos != 0) {
-                    observer.nextToken(now - sequence.lastTokenNanos);
-                }
-                sequence.lastTokenNanos = now;
-            }
-            sequence.clearStep();
-        }
-        List<ActiveRequest> complete = new ArrayList<>();
-        for (ActiveRequest request : touched) {
-            @Nullable RuntimeException failure = null;
-            boolean ended = true;
-            for (ActiveSequence sequence : request.sequences) {
-                failure = sequence.failure != null ? sequence.failure : failure;
-                if (sequence.finish == null) {
-                    ended = false;
-                } else if (sequence.table.pageCount() > 0 || running.contains(sequence)) {
-                    sequence.table.free();
-                    sequence.freeDraft();
-                    running.remove(sequence);
-                }
-            }
-            if (failure != null) {
-                fail(request, failure);
-            } else if (ended) {
-                complete.add(request);
-                finished++;
-            }
-        }
-        counters = count(running.size(), rowCount);
-        observer.stepped(rowCount, batch.size());
-        for (ActiveRequest request : touched) {
-            request.sequences.forEach(ActiveSequence::announce);
-        }
-        for (ActiveRequest request : complete) {
-            noteDuration((now - request.startedNanos) * 1e-9);
-            complete(request, now);
-        }
-    }
-
-    /** The prompt is computed: the other choices begin with its pages. */
-    private void fork(ActiveRequest request, ActiveSequence first) {
-        request.forked = true;
-        for (ActiveSequence other : request.sequences.subList(1, request.sequences.size())) {
-            generatedTokens += other.accepted;
-            if (other.finish == null && other.failure == null) {
-                other.table = first.table.fork(other.promptLength);
-                other.done = other.promptLength;
-                other.reused = first.reused;
-                other.lastTokenNanos = System.nanoTime();
-                insert(other);
-            }
-            other.clearStep();
-        }
-    }
-
-    private void noteDuration(double seconds) {
-        lock.lock();
-        try {
-            requestSeconds += 0.1 * (seconds - requestSeconds);
+            adapters.closeUnused(used).forEach(batcher::forget);
         } finally {
             lock.unlock();
         }
@@ -1115,29 +494,6 @@ public final class Engine implements AutoCloseable {
     /** Pages that sequences hold in the draft's pool; for tests. */
     int draftPagesUsed() {
         return draft == null ? 0 : draft.pagesUsed();
-    }
-
-    private EngineCounters count(int active, int rows) {
-        return new EngineCounters(
-                pool.pageLimit(),
-                pool.used(),
-                pool.cached(),
-                0,
-                active,
-                rows,
-                steps,
-                promptTokens,
-                reusedTokens,
-                generatedTokens,
-                draftedTokens,
-                acceptedTokens,
-                preemptions,
-                finished,
-                cancelled,
-                failed,
-                0,
-                busyNanos,
-                modelNanos);
     }
 
     /**
@@ -1200,29 +556,16 @@ public final class Engine implements AutoCloseable {
         }
         joinThread();
         if (first) {
-            activations.close();
-            logitSlab.close();
+            forward.close();
             pool.close();
             if (draft != null) {
                 draft.close();
             }
-            closeAdapters();
+            adapters.close();
             model.close();
             kernels.close();
             threads.close();
             checkpoint.close();
-        }
-    }
-
-    private void closeAdapters() {
-        lock.lock();
-        try {
-            adapters.values().forEach(LoraAdapter::close);
-            retired.forEach(LoraAdapter::close);
-            adapters.clear();
-            retired.clear();
-        } finally {
-            lock.unlock();
         }
     }
 

@@ -42,4 +42,29 @@ public record EngineCounters(
         long failed,
         long refused,
         long busyNanos,
-        long modelNanos) {}
+        long modelNanos) {
+
+    /** The same, with what only the queue's own side knows. */
+    EngineCounters withQueue(int waiting, long turnedAway) {
+        return new EngineCounters(
+                pageLimit,
+                pagesUsed,
+                pagesCached,
+                waiting,
+                running,
+                batchRows,
+                steps,
+                promptTokens,
+                reusedTokens,
+                generatedTokens,
+                draftedTokens,
+                acceptedTokens,
+                preemptions,
+                finished,
+                cancelled,
+                failed,
+                turnedAway,
+                busyNanos,
+                modelNanos);
+    }
+}

@@ -19,7 +19,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Flow;
 import java.util.concurrent.TimeUnit;
@@ -48,90 +47,15 @@ class EngineTest {
     private static final long POSITION_BYTES = 2 * 2 * 2 * 16 * 4;
 
     private static Llama llama;
-    private static final List<EngineRequest> REQUESTS = new ArrayList<>();
-    private static final List<GenerationResult> EXPECTED = new ArrayList<>();
 
     @BeforeAll
     static void expect() throws IOException {
         llama = Llama.load(MODEL, ONE);
-        Random random = new Random(1);
-        int[] common = random.ints(70, 3, VOCABULARY).toArray();
-        for (int i = 0; i < 40; i++) {
-            int[] prompt = Arrays.copyOf(common, 1 + random.nextInt(common.length + 30));
-            for (int at = Math.min(prompt.length - 1, random.nextInt(common.length)); at < prompt.length; at++) {
-                prompt[at] = 3 + random.nextInt(VOCABULARY - 3);
-            }
-            Sampling sampling = Sampling.GREEDY;
-            if (random.nextBoolean()) {
-                sampling = sampling.withTemperature(0.5 + random.nextDouble()).withSeed(random.nextInt(5));
-                sampling = random.nextBoolean() ? sampling.withTopK(1 + random.nextInt(30)) : sampling;
-                sampling = random.nextBoolean() ? sampling.withTopP(0.5 + random.nextDouble() / 2) : sampling;
-                sampling = random.nextBoolean() ? sampling.withRepetitionPenalty(1.2) : sampling;
-                sampling = random.nextBoolean() ? sampling.withFrequencyPenalty(0.4) : sampling;
-            }
-            GenerationOptions options = GenerationOptions.DEFAULT
-                    .withMaxTokens(1 + random.nextInt(24))
-                    .withSampling(sampling)
-                    .withStopIds(random.nextBoolean() ? Set.of(7, 50, 90) : Set.of());
-            options = random.nextBoolean() ? options.withLogProbabilities(random.nextInt(4)) : options;
-            REQUESTS.add(EngineRequest.of(prompt, options).withClient("client " + random.nextInt(3)));
-            EXPECTED.add(llama.generate(prompt, options));
-        }
     }
 
     @AfterAll
     static void close() {
         llama.close();
-    }
-
-    /** 1,000 mixes: roomy; a pool that holds one long sequence; guessing; no sharing; whole prompts beside streams. */
-    @ParameterizedTest
-    @CsvSource({"4, 4096, 64, 0, true", "4, 132, 5, 0, true", "8, 160, 16, 4, true", "1, 200, 3, 2, false"})
-    void everyMixGivesWhatEachRequestGivesAlone(
-            int pageLength, int positions, int mixedPrefill, int lookupTokens, boolean sharing) throws Exception {
-        EngineOptions options = OPTIONS.withPageLength(pageLength)
-                .withKvBytes(positions * POSITION_BYTES)
-                .withMixedPrefill(mixedPrefill)
-                .withLookupTokens(lookupTokens)
-                .withPrefixSharing(sharing)
-                .withMaxSequences(6);
-        options = options.withModel(options.model().withChunk(24).withKv(LlamaOptions.KvType.F32));
-        Random random = new Random(pageLength * 31L + lookupTokens);
-        try (Engine engine = Engine.load(MODEL, options)) {
-            for (int mix = 0; mix < 250; mix++) {
-                List<Integer> asked = new ArrayList<>();
-                List<Generation> generations = new ArrayList<>();
-                for (int i = random.nextInt(8); i >= 0; i--) {
-                    int which = random.nextInt(REQUESTS.size());
-                    asked.add(which);
-                    generations.add(accept(engine.submit(REQUESTS.get(which))));
-                    if (random.nextInt(10) == 0) {
-                        generations.getLast().cancel();
-                    }
-                }
-                for (int i = 0; i < asked.size(); i++) {
-                    GenerationResult expected = EXPECTED.get(asked.get(i));
-                    GenerationResult actual = generations.get(i).await().first();
-                    if (generations.get(i).isCancelled() && actual.finishReason() == FinishReason.CANCELLED) {
-                        assertThat(actual.tokens())
-                                .isEqualTo(expected.tokens()
-                                        .subList(0, actual.tokens().size()));
-                    } else {
-                        assertThat(actual.tokens()).isEqualTo(expected.tokens());
-                        assertThat(actual.text()).isEqualTo(expected.text());
-                        assertThat(actual.finishReason()).isEqualTo(expected.finishReason());
-                    }
-                }
-            }
-            assertThat(engine.drain(Duration.ofSeconds(20))).isTrue();
-            EngineCounters counters = engine.counters();
-            assertThat(counters.pagesUsed()).isZero();
-            assertThat(counters.running()).isZero();
-            assertThat(counters.failed()).isZero();
-            assertThat(counters.reusedTokens() > 0).isEqualTo(sharing);
-            assertThat(counters.preemptions() > 0).isEqualTo(positions < 250);
-            assertThat(counters.acceptedTokens() > 0).isEqualTo(lookupTokens > 0);
-        }
     }
 
     /** Each type of keys and values goes through its own code; of each, rows alone and among others have the same bits. */
