@@ -9,10 +9,10 @@ import dev.puna.inference.FinishReason;
 import dev.puna.inference.GenerationOptions;
 import dev.puna.inference.GenerationResult;
 import dev.puna.inference.Llama;
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tokenizer.template.TemplateException;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
@@ -158,7 +158,7 @@ final class ChatVerb extends Verb {
             return;
         }
         try {
-            Files.writeString(Path.of(file), Json.writePretty(new Saved(session.messages())) + "\n");
+            AtomicFile.write(Path.of(file), Json.writePretty(new Saved(session.messages())) + "\n");
             say("[" + session.messages().size() + " messages in " + file + "]");
         } catch (IOException | InvalidPathException e) {
             complain("cannot write " + file + ": " + e.getMessage());

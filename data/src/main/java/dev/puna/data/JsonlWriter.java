@@ -1,11 +1,11 @@
 package dev.puna.data;
 
+import dev.puna.tensor.AtomicFile;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Map;
 import tools.jackson.core.JsonEncoding;
 import tools.jackson.core.JsonGenerator;
@@ -130,7 +130,7 @@ public final class JsonlWriter implements DocumentSink, AutoCloseable {
             closed = true;
             json.close();
             out.close();
-            Files.move(partial, target, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+            AtomicFile.publish(partial, target);
         }
     }
 }

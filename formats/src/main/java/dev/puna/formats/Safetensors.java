@@ -1,5 +1,6 @@
 package dev.puna.formats;
 
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
 import dev.puna.tensor.DType;

@@ -1,5 +1,6 @@
 package dev.puna.formats;
 
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.Tensor;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -1,6 +1,6 @@
 package dev.puna.speedrun;
 
-import dev.puna.formats.AtomicFile;
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;

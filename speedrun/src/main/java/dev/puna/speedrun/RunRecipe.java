@@ -72,7 +72,7 @@ record RunRecipe(
 
     /** Writes the file and reads it as the trainer does. */
     Recipe write(Path file) throws IOException {
-        dev.puna.formats.AtomicFile.write(file, yaml().getBytes(StandardCharsets.UTF_8));
+        dev.puna.tensor.AtomicFile.write(file, yaml().getBytes(StandardCharsets.UTF_8));
         return Recipe.read(file, List.of());
     }
 

@@ -1,5 +1,6 @@
 package dev.puna.tokenizer;
 
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
 import java.io.ByteArrayOutputStream;
@@ -8,7 +9,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -472,10 +472,8 @@ public final class SentencePieceModel {
 
     /** Writes the file; an existing one is replaced when the new one is complete. */
     public void write(Path file) {
-        Path part = file.resolveSibling(file.getFileName() + ".part");
         try {
-            Files.write(part, toBytes());
-            Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
+            AtomicFile.write(file, toBytes());
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write " + file, e);
         }

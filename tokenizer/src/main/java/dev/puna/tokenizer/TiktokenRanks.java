@@ -1,14 +1,12 @@
 package dev.puna.tokenizer;
 
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
@@ -200,16 +198,15 @@ public final class TiktokenRanks {
                 throw new ConfigurationException("vocabulary", id, "an ordinary token behind special ones has no rank");
             }
         }
-        Path part = file.resolveSibling(file.getFileName() + ".part");
+        StringBuilder text = new StringBuilder();
+        for (int id = 0; id < ranks; id++) {
+            text.append(Base64.getEncoder().encodeToString(vocabulary.bytes(id)))
+                    .append(' ')
+                    .append(id)
+                    .append('\n');
+        }
         try {
-            try (OutputStream out = new java.io.BufferedOutputStream(Files.newOutputStream(part))) {
-                Base64.Encoder base64 = Base64.getEncoder();
-                for (int id = 0; id < ranks; id++) {
-                    out.write(base64.encode(vocabulary.bytes(id)));
-                    out.write((" " + id + "\n").getBytes(StandardCharsets.US_ASCII));
-                }
-            }
-            Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
+            AtomicFile.write(file, text);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write " + file, e);
         }

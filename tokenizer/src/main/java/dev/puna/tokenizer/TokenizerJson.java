@@ -1,13 +1,12 @@
 package dev.puna.tokenizer;
 
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -605,10 +604,8 @@ public final class TokenizerJson {
      * first.
      */
     public static void write(Tokenizer tokenizer, Path file) {
-        Path part = file.resolveSibling(file.getFileName() + ".part");
         try {
-            Files.writeString(part, toText(tokenizer));
-            Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
+            AtomicFile.write(file, toText(tokenizer));
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write " + file, e);
         }

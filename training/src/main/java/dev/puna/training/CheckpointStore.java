@@ -1,12 +1,12 @@
 package dev.puna.training;
 
-import dev.puna.formats.AtomicFile;
 import dev.puna.formats.OutgoingTensor;
 import dev.puna.formats.Safetensors;
 import dev.puna.model.HuggingFaceFormat;
 import dev.puna.model.LlamaConfig;
 import dev.puna.model.ParameterStore;
 import dev.puna.model.convert.Vocabulary;
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.DType;
 import dev.puna.tensor.Slab;

@@ -1,6 +1,6 @@
 package dev.puna.training;
 
-import dev.puna.formats.AtomicFile;
+import dev.puna.tensor.AtomicFile;
 import java.awt.Color;
 import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;

@@ -1,11 +1,11 @@
 package dev.puna.training;
 
-import dev.puna.formats.AtomicFile;
 import dev.puna.kernels.Kernels;
 import dev.puna.model.LlamaConfig;
 import dev.puna.model.LlamaTraining;
 import dev.puna.model.PackedBatch;
 import dev.puna.model.ParameterStore;
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

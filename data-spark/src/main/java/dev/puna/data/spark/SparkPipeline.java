@@ -1,6 +1,5 @@
 package dev.puna.data.spark;
 
-import dev.puna.data.WholeFile;
 import dev.puna.data.dedup.KeyedDeduplication;
 import dev.puna.data.pipeline.Pipeline;
 import dev.puna.data.pipeline.PipelineReport;
@@ -8,6 +7,7 @@ import dev.puna.data.pipeline.Progress;
 import dev.puna.data.pipeline.RunFolder;
 import dev.puna.data.source.Download;
 import dev.puna.data.source.Split;
+import dev.puna.tensor.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -109,7 +109,7 @@ public final class SparkPipeline {
                     KeysOfPart.ROW);
             Facts.byPart(Facts.of(keys, deduplication.rule())).foreachPartition(new WriteFacts(run, pass));
             RunFolder.delete(rounds);
-            WholeFile.write(known, new byte[0]); // last: now every part's file is there, or it has no facts
+            AtomicFile.write(known, new byte[0]); // last: now every part's file is there, or it has no facts
         }
     }
 }

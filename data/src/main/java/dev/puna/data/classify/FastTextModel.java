@@ -1,5 +1,6 @@
 package dev.puna.data.classify;
 
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
 import java.io.IOException;
@@ -9,7 +10,6 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -634,8 +634,6 @@ public final class FastTextModel {
                 out.putFloat(value);
             }
         }
-        Path partial = file.resolveSibling(file.getFileName() + ".partial");
-        Files.write(partial, Arrays.copyOf(out.array(), out.position()));
-        Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        AtomicFile.write(file, Arrays.copyOf(out.array(), out.position()));
     }
 }

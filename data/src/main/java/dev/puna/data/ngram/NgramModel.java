@@ -3,6 +3,7 @@ package dev.puna.data.ngram;
 import dev.puna.data.Compression;
 import dev.puna.data.LineReader;
 import dev.puna.data.ReadReport;
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
 import java.io.BufferedWriter;
@@ -10,7 +11,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -251,7 +251,7 @@ public final class NgramModel implements NgramScorer {
             }
             out.write("\n\\end\\\n");
         }
-        Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        AtomicFile.publish(partial, file);
     }
 
     /**

@@ -5,11 +5,11 @@ import dev.puna.data.Document;
 import dev.puna.data.GuardedSink;
 import dev.puna.data.JsonlWriter;
 import dev.puna.data.ReadReport;
-import dev.puna.data.WholeFile;
 import dev.puna.data.dedup.CorpusDeduplication;
 import dev.puna.data.filter.FilterCounters;
 import dev.puna.data.source.DocumentSource;
 import dev.puna.data.source.Split;
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.CorruptFileException;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
@@ -188,6 +188,6 @@ public final class PartRun {
             stages.add(stage);
         }
         root.put("stages", stages);
-        WholeFile.write(file, JSON.writeValueAsBytes(root));
+        AtomicFile.write(file, JSON.writeValueAsBytes(root));
     }
 }

@@ -3,12 +3,12 @@ package dev.puna.data.pipeline;
 import dev.puna.data.Document;
 import dev.puna.data.PartPool;
 import dev.puna.data.ReadReport;
-import dev.puna.data.WholeFile;
 import dev.puna.data.dedup.CorpusDeduplication;
 import dev.puna.data.source.DocumentSource;
 import dev.puna.data.source.Download;
 import dev.puna.data.source.JsonlSource;
 import dev.puna.data.source.Split;
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.net.URI;
@@ -120,7 +120,7 @@ public final class Pipeline {
         }
         PipelineReport report = total.report(
                 recipe.name(), parts.stream().map(Split::path).toList(), files.heldOut(recipe, parts.size()));
-        WholeFile.write(out.resolve("report.txt"), report.table());
+        AtomicFile.write(out.resolve("report.txt"), report.table());
         report.plot(out.resolve("report.png"));
         files.tidy(parts.size());
         RunFolder.delete(files.scratch());

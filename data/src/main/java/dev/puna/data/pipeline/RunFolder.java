@@ -1,7 +1,7 @@
 package dev.puna.data.pipeline;
 
-import dev.puna.data.WholeFile;
 import dev.puna.data.source.Split;
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -37,7 +37,7 @@ public record RunFolder(Path out, int passes) {
         Files.createDirectories(out);
         Path mark = out.resolve("recipe.used");
         if (!Files.exists(mark)) {
-            WholeFile.write(mark, recipe.text());
+            AtomicFile.write(mark, recipe.text());
         } else if (!Files.readString(mark).equals(recipe.text())) {
             throw new ConfigurationException(
                     "out", out, "it holds the run of another recipe or of other inputs: use another folder");

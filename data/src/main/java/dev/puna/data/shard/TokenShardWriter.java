@@ -1,5 +1,6 @@
 package dev.puna.data.shard;
 
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
@@ -10,7 +11,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 
 /**
@@ -146,8 +146,8 @@ public final class TokenShardWriter implements AutoCloseable {
             }
         }
         Files.delete(lengthsPartial);
-        Files.move(binPartial, bin, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
-        Files.move(idxPartial, idx, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        AtomicFile.publish(binPartial, bin);
+        AtomicFile.publish(idxPartial, idx);
     }
 
     /**

@@ -3,9 +3,9 @@ package dev.puna.data.shard;
 import dev.puna.data.GuardedSink;
 import dev.puna.data.PartPool;
 import dev.puna.data.ReadReport;
-import dev.puna.data.WholeFile;
 import dev.puna.data.source.DocumentSource;
 import dev.puna.data.source.Split;
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import dev.puna.tensor.CorruptFileException;
 import dev.puna.tokenizer.EncodeOptions;
@@ -102,7 +102,7 @@ public record TokenizeStage(Tokenizer tokenizer, EncodeOptions options, int thre
                     writer.abandon();
                 }
                 // Last, so that a part with this file is complete.
-                WholeFile.write(counts(prefixes.get(part)), utf8Bytes + "\n" + failure);
+                AtomicFile.write(counts(prefixes.get(part)), utf8Bytes + "\n" + failure);
             });
         }
         long utf8Bytes = 0;
@@ -148,7 +148,7 @@ public record TokenizeStage(Tokenizer tokenizer, EncodeOptions options, int thre
         }
         delete(parts);
         Files.createDirectories(parts);
-        WholeFile.write(mark, what);
+        AtomicFile.write(mark, what);
     }
 
     private static void delete(Path folder) throws IOException {

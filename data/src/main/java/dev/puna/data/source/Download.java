@@ -1,6 +1,7 @@
 package dev.puna.data.source;
 
 import dev.puna.data.dedup.LineHash;
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import java.io.EOFException;
 import java.io.IOException;
@@ -12,7 +13,6 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -84,7 +84,7 @@ public final class Download {
             }
         }
         Files.deleteIfExists(tag);
-        Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
+        AtomicFile.publish(partial, target);
         return target;
     }
 

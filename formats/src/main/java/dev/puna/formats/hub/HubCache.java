@@ -1,6 +1,6 @@
 package dev.puna.formats.hub;
 
-import dev.puna.formats.AtomicFile;
+import dev.puna.tensor.AtomicFile;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;

@@ -1,9 +1,9 @@
 package dev.puna.model.convert;
 
-import dev.puna.formats.AtomicFile;
 import dev.puna.formats.Safetensors;
 import dev.puna.model.HuggingFaceFormat;
 import dev.puna.model.MetaFormat;
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.io.UncheckedIOException;

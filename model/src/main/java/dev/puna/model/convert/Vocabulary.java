@@ -1,9 +1,9 @@
 package dev.puna.model.convert;
 
-import dev.puna.formats.AtomicFile;
 import dev.puna.formats.GgufMetadata;
 import dev.puna.model.LlamaCheckpoint;
 import dev.puna.model.LlamaCheckpoint.Format;
+import dev.puna.tensor.AtomicFile;
 import dev.puna.tokenizer.ByteLevelTokenizer;
 import dev.puna.tokenizer.GgufVocabulary;
 import dev.puna.tokenizer.SentencePieceModel;

@@ -1,12 +1,12 @@
 package dev.puna.tokenizer.train;
 
+import dev.puna.tensor.AtomicFile;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -61,7 +61,7 @@ public record ByteLevelVocabulary(List<byte[]> tokens, List<Merge> merges, List<
                 out.write(base64.encodeToString(tokens.get(rank)) + " " + rank + "\n");
             }
         }
-        Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        AtomicFile.publish(partial, file);
     }
 
     /** Writes {@code tokenizer.json} and {@code tokenizer_config.json} into a folder, as Llama-3's look. */
@@ -96,7 +96,7 @@ public record ByteLevelVocabulary(List<byte[]> tokens, List<Merge> merges, List<
                         .createGenerator(ObjectWriteContext.empty(), out, JsonEncoding.UTF8)) {
             content.write(json);
         }
-        Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        AtomicFile.publish(partial, file);
     }
 
     private void tokenizerJson(JsonGenerator json) {

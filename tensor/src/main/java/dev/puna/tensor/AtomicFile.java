@@ -1,10 +1,11 @@
-package dev.puna.formats;
+package dev.puna.tensor;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -59,6 +60,20 @@ public final class AtomicFile implements AutoCloseable {
         }
     }
 
+    /** The same for text in UTF-8. */
+    public static void write(Path target, CharSequence text) throws IOException {
+        write(target, text.toString().getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Forces a file that was written otherwise to the disk, and renames it. */
+    public static void publish(Path written, Path target) throws IOException {
+        try (FileChannel channel = FileChannel.open(written, StandardOpenOption.WRITE)) {
+            channel.force(true);
+        }
+        Files.move(written, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        forceDirectory(target.toAbsolutePath().getParent());
+    }
+
     /** Bytes written so far. */
     public long position() {
         return position;
@@ -70,7 +85,7 @@ public final class AtomicFile implements AutoCloseable {
     }
 
     /** Appends all bytes of a segment and takes them into {@code checksum} on the way. */
-    void write(MemorySegment bytes, @Nullable CRC32 checksum) throws IOException {
+    public void write(MemorySegment bytes, @Nullable CRC32 checksum) throws IOException {
         long size = bytes.byteSize();
         for (long from = 0; from < size; from += CHUNK) {
             MemorySegment piece = bytes.asSlice(from, Math.min(CHUNK, size - from));
@@ -102,7 +117,7 @@ public final class AtomicFile implements AutoCloseable {
     }
 
     /** Overwrites bytes that were written before. */
-    void patch(long at, byte[] bytes) throws IOException {
+    public void patch(long at, byte[] bytes) throws IOException {
         if (at < 0 || at + bytes.length > position) {
             throw new IllegalArgumentException("only written bytes can be patched");
         }
