@@ -93,8 +93,10 @@ public final class Pretraining {
 
     /** Trains, or goes on, until about {@code budget} seconds of training are used. */
     Result run(double budget) throws IOException {
-        Progress at = reached(directory.notes(Stage.PRETRAIN, Progress.class).orElse(new Progress(0, 0, 0, 0)));
-        double rate = at.step() > 0 ? at.step() / at.seconds() : plan.tokensPerSecond() / tokensPerStep(); // a second
+        double planned = plan.tokensPerSecond() / tokensPerStep(); // steps a second
+        Progress at = reached(
+                directory.notes(Stage.PRETRAIN, Progress.class).orElse(new Progress(0, 0, 0, 0)), lastStep(), planned);
+        double rate = at.step() > 0 ? at.step() / at.seconds() : planned;
         double legSeconds = Math.clamp(budget / LEGS, LEAST_LEG_SECONDS, MOST_LEG_SECONDS);
         while (at.total() == 0) {
             double left = (1 - DECAY_SHARE) * budget - at.seconds();
@@ -130,18 +132,26 @@ public final class Pretraining {
                 seconds);
     }
 
-    /** With the leg whose checkpoint was written when the run was killed before it took notes of it. */
-    private Progress reached(Progress noted) throws IOException {
+    /**
+     * Where a run is that was killed after a leg's checkpoint was written and before it took notes of it.
+     *
+     * @param noted the last notes
+     * @param checkpoint the step of the last checkpoint; 0 if there is none
+     * @param planned steps a second, for the first leg
+     */
+    static Progress reached(Progress noted, long checkpoint, double planned) {
+        if (noted.total() > 0 || checkpoint <= noted.step()) {
+            return noted;
+        }
+        double rate = noted.step() > 0 ? noted.step() / noted.seconds() : planned;
+        return new Progress(checkpoint, noted.seconds() + (checkpoint - noted.step()) / rate, 0, 0);
+    }
+
+    private long lastStep() throws IOException {
         Optional<Path> last = checkpoint();
-        if (last.isEmpty() || noted.total() > 0) {
-            return noted;
-        }
-        long step = Long.parseLong(last.get().getFileName().toString().substring(STEP.length()));
-        if (step <= noted.step()) {
-            return noted;
-        }
-        double rate = noted.step() > 0 ? noted.step() / noted.seconds() : plan.tokensPerSecond() / tokensPerStep();
-        return new Progress(step, noted.seconds() + (step - noted.step()) / rate, 0, 0);
+        return last.isEmpty()
+                ? 0
+                : Long.parseLong(last.get().getFileName().toString().substring(STEP.length()));
     }
 
     private long tokensPerStep() {
