@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -65,7 +66,13 @@ final class NativeAccessTest {
     void withoutNativeAccessTheVectorTierServes() throws Exception {
         String[] run = {"run", model, "-p", "Hello", "-n", "12", "-t", "0", "--ignore-end", "--json"};
         assertThat(child(List.of(VECTOR, DENY), "--tier").out().strip()).isEqualTo("vector");
-        assertThat(ids(child(List.of(VECTOR, DENY), run))).startsWith("[").contains(",");
+        String denied = ids(child(List.of(VECTOR, DENY), run));
+        assertThat(denied).startsWith("[").contains(",");
+        String[] onVectors =
+                Stream.concat(Stream.of(run), Stream.of("--kernels", "vector")).toArray(String[]::new);
+        assertThat(ids(child(List.of(VECTOR, "--enable-native-access=ALL-UNNAMED"), onVectors)))
+                .as("the same answer as where native code may run and the tier is chosen by name")
+                .isEqualTo(denied);
     }
 
     @Test

@@ -543,6 +543,35 @@ public abstract class KernelsContract {
         assertSameBits(again, y);
     }
 
+    /** A value that is NaN or infinite is in the results of all who see it, and in no other element. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 20, 69})
+    void attentionCarriesBadValuesToThoseWhoSeeThem(int bad) {
+        int length = 70;
+        for (DType dtype : List.of(DType.F32, DType.F16, DType.BF16)) {
+            for (float value : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+                Random random = new Random(21);
+                KvView cache = cache(dtype, 1, 32, 128, 1, random);
+                Tensor v = normal(random, length, 32);
+                v.setFloat(bad * 32L + 3, value);
+                kernels.storeKv(cache, 0, normal(random, length, 32), v);
+                Tensor q = normal(random, length, 32);
+                Tensor y = zeros(length, 32);
+                kernels.attention(y, q, List.of(new AttentionSpan(cache, 0, length)), 0.2f);
+                for (int row = 0; row < length; row++) {
+                    for (int i = 0; i < 32; i++) {
+                        // Rows of a prompt before it may be struck, too: tiers multiply whole blocks of keys.
+                        if (i != 3 || row >= bad) {
+                            assertThat(Float.isFinite(y.getFloat(row * 32L + i)))
+                                    .as("%s %s at %d: row %d, element %d", dtype, value, bad, row, i)
+                                    .isEqualTo(i != 3);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test
     void attentionWithLargeScores() {
         Random random = new Random(19);
