@@ -90,12 +90,12 @@ record ServingLoad(
         AtomicInteger failures = new AtomicInteger();
         AtomicReference<String> failure = new AtomicReference<>("");
         AtomicLong promptTokens = new AtomicLong();
-        AtomicInteger asked = new AtomicInteger();
         CountDownLatch ready = new CountDownLatch(clients);
         long[] begin = {0};
         long[] end = {0};
         List<Thread> threads = new ArrayList<>();
         for (int client = 0; client < clients; client++) {
+            int first = client * perClient;
             Random random = new Random(seed * 1000 + clients * 100_000L + client);
             threads.add(Thread.ofVirtual().unstarted(() -> {
                 try {
@@ -107,7 +107,7 @@ record ServingLoad(
                         if (i > 0 && System.nanoTime() - start > seconds * 1e9) {
                             return;
                         }
-                        int number = asked.getAndIncrement();
+                        int number = first + i;
                         int length = length(number);
                         int[] prompt = prompt(random, length);
                         int wanted = (int) (answer * (0.5 + spread(number, Math.sqrt(2))));

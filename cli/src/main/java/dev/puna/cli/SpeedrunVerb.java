@@ -87,7 +87,9 @@ final class SpeedrunVerb extends Verb {
                     "--name",
                     "speedrun",
                     "--threads",
-                    Integer.toString(compute.threads())));
+                    Integer.toString(compute.threads()),
+                    "--kernels",
+                    KernelsChoice.requested(compute.kernels(), System.getenv())));
             say("the new model; Ctrl-C ends");
             serve.run();
         }

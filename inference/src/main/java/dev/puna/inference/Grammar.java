@@ -29,9 +29,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Grammar implements TokenConstraint {
     /** Nodes of stacks that are remembered; when there are more, everything met so far is forgotten. */
-    private static final int NODE_LIMIT = 200_000;
+    private static final int NODE_LIMIT = 50_000;
 
-    private static final int MASK_LIMIT = 2_000;
+    /** What the masks of one grammar may take; the same then. With 128,256 tokens they are 512. */
+    private static final int MASK_BYTES = 8 << 20;
 
     private final Tokenizer tokenizer;
     private final VocabularyTrie trie;
@@ -303,7 +304,7 @@ public final class Grammar implements TokenConstraint {
         if (known != null) {
             return known;
         }
-        if (nodes.size() > NODE_LIMIT || masks > MASK_LIMIT) {
+        if (nodes.size() > NODE_LIMIT || (long) masks * wordCount * Long.BYTES > MASK_BYTES) {
             nodes.clear(); // places in use keep their own; numbers are never given twice
             places.clear();
             masks = 0;

@@ -81,7 +81,7 @@ class EngineAdapterTest {
                 assertThat(generation.await().first().ids())
                         .isEqualTo(ids(GOLDEN.resolve("lora/everything"), "greedy"));
             }
-            assertThat(engine.drain(Duration.ofSeconds(10))).isTrue();
+            assertThat(engine.drain(Duration.ofMinutes(5))).isTrue();
             assertThat(engine.counters().failed()).isZero();
         }
     }

@@ -14,6 +14,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -139,7 +140,7 @@ class EngineFaultsTest {
                     assertThat(after.await().first().ids()).isEqualTo(expected);
                 }
             }
-            assertThat(engine.drain(Duration.ofSeconds(10))).isTrue();
+            assertThat(engine.drain(Duration.ofMinutes(5))).isTrue();
             assertThat(engine.counters().failed()).isEqualTo(2 * 3 * failures.size());
             assertThat(engine.counters().pagesUsed()).isZero();
         }
@@ -216,7 +217,7 @@ class EngineFaultsTest {
                             .first()
                             .ids())
                     .hasSize(60);
-            assertThat(engine.drain(Duration.ofSeconds(10))).isTrue();
+            assertThat(engine.drain(Duration.ofMinutes(5))).isTrue();
             assertThat(engine.counters().pagesUsed()).isZero();
         }
     }
@@ -228,13 +229,16 @@ class EngineFaultsTest {
         CountDownLatch release = new CountDownLatch(1);
         EngineRequest request = EngineRequest.of(new int[] {5, 6}, GREEDY);
         Generation first = EngineTest.accept(engine.submit(request));
-        CompletableFuture<Void> slow = first.result().thenAccept(result -> {
+        Consumer<EngineResult> waiting = result -> {
             try {
                 release.await();
             } catch (InterruptedException e) {
                 throw new IllegalStateException(e);
             }
-        });
+        };
+        CompletableFuture<Void> slow = CompletableFuture.supplyAsync(
+                        () -> first.result().thenAccept(waiting)) // which waits here when the result is there already
+                .thenCompose(all -> all);
         Generation second = EngineTest.accept(engine.submit(request));
         assertThat(second.result().get(20, TimeUnit.SECONDS).first().ids()).hasSize(60);
         assertThat(slow).isNotDone();

@@ -324,7 +324,7 @@ class EngineTest {
             assertThat(failing.isCancelled()).isTrue();
             assertThat(other.await().first().ids())
                     .isEqualTo(llama.generate(prompt, GREEDY).ids());
-            assertThat(engine.drain(Duration.ofSeconds(10))).isTrue();
+            assertThat(engine.drain(Duration.ofMinutes(5))).isTrue();
             assertThat(engine.counters().pagesUsed()).isZero();
         }
     }
@@ -348,7 +348,7 @@ class EngineTest {
             for (Generation generation : all) {
                 generation.await();
             }
-            assertThat(engine.drain(Duration.ofSeconds(10))).isTrue();
+            assertThat(engine.drain(Duration.ofMinutes(5))).isTrue();
             assertThat(engine.counters().pagesUsed()).isZero();
             assertThat(engine.counters().cancelled() + engine.counters().finished())
                     .isEqualTo(200);

@@ -130,7 +130,7 @@ class RequestMixTest {
                     check(generations.get(i), wishes.get(asked.get(i)), alone.get(asked.get(i)));
                 }
             }
-            assertThat(engine.drain(Duration.ofSeconds(20))).isTrue();
+            assertThat(engine.drain(Duration.ofMinutes(5))).isTrue();
             EngineCounters counters = engine.counters();
             assertThat(counters.pagesUsed()).isZero();
             assertThat(engine.draftPagesUsed()).isZero();

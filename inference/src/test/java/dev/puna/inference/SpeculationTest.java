@@ -85,7 +85,7 @@ class SpeculationTest {
                     }
                 }
             }
-            assertThat(engine.drain(Duration.ofSeconds(20))).isTrue();
+            assertThat(engine.drain(Duration.ofMinutes(5))).isTrue();
             EngineCounters counters = engine.counters();
             assertThat(counters.pagesUsed()).isZero();
             assertThat(engine.draftPagesUsed()).isZero();

@@ -8,12 +8,16 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /**
  * Who may ask. A key where one is set. And no web site but our own page and those that were named: a browser carries a
  * stranger's requests to 127.0.0.1 as willingly as its owner's, under the stranger's name of host, too (DNS rebinding).
  */
 final class Guard {
+    /** Names of headers, with commas between them. */
+    private static final Pattern NAMES = Pattern.compile("[A-Za-z0-9_-]+(, ?[A-Za-z0-9_-]+){0,63}");
+
     /** What may be seen without a key: nothing of the model. */
     private static final Set<String> OPEN =
             Set.of("/", "/health", "/app.js", "/markdown.js", "/style.css", "/icon.svg");
@@ -64,10 +68,16 @@ final class Guard {
         }
         exchange.response.header(HeaderNames.ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         exchange.response.header(HeaderNames.ACCESS_CONTROL_ALLOW_METHODS, "GET, POST");
-        exchange.response.header(HeaderNames.ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, x-api-key");
+        exchange.response.header(HeaderNames.ACCESS_CONTROL_ALLOW_HEADERS, allowed(exchange));
         exchange.response.header(HeaderNames.ACCESS_CONTROL_MAX_AGE, "600");
         exchange.response.header(HeaderNames.VARY, "Origin");
         exchange.response.status(204).send();
+    }
+
+    /** Clients send headers of their own ({@code x-stainless-os}, {@code anthropic-version}); none of them gives rights. */
+    private static String allowed(Exchange exchange) {
+        String asked = exchange.header("Access-Control-Request-Headers");
+        return NAMES.matcher(asked).matches() ? asked : "authorization, content-type, x-api-key";
     }
 
     private static byte[] given(Exchange exchange) {

@@ -22,6 +22,10 @@ import io.helidon.webserver.http1.Http1Config;
 import io.helidon.webserver.http1.Http1ConnectionListener;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -114,16 +118,35 @@ public final class PunaServer implements AutoCloseable {
         if (engine.adapter(options.model()).isPresent()) {
             throw new ConfigurationException("model", options.model(), "an adapter has that name, too");
         }
+        requireFree(options);
         PunaServer server = new PunaServer(engine, options);
-        try {
-            server.server.start();
-        } catch (UncheckedIOException | IllegalStateException e) {
+        server.server.start();
+        if (!server.server.isRunning()) {
             server.deadlines.close();
-            throw new ConfigurationException(
-                    "port", options.port(), "cannot listen on " + options.host() + ": is another server there?");
+            throw new ConfigurationException("port", options.port(), "cannot listen on " + options.host());
         }
         engine.observe(server.metrics);
         return server;
+    }
+
+    /** Helidon logs that it cannot listen and goes on, and takes a name that is none for every address of the machine. */
+    private static void requireFree(ServerOptions options) {
+        try (ServerSocket probe = new ServerSocket()) {
+            probe.setReuseAddress(true);
+            probe.bind(new InetSocketAddress(InetAddress.getByName(options.host()), options.port()));
+        } catch (UnknownHostException e) {
+            throw new ConfigurationException(
+                    "host",
+                    options.host(),
+                    "there is no such address; use 127.0.0.1, or 0.0.0.0 for all of this machine");
+        } catch (IOException e) {
+            String said = String.valueOf(e.getMessage());
+            throw new ConfigurationException(
+                    "port",
+                    options.port(),
+                    "cannot listen on " + options.host() + ": "
+                            + (said.contains("in use") ? "is another server there? (" + said + ")" : said));
+        }
     }
 
     /** The port that it listens on. */

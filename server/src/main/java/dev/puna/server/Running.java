@@ -50,15 +50,22 @@ final class Running implements AutoCloseable {
 
     private Running() {}
 
-    /** @throws ApiException if there is no room for all of them */
+    /** @throws ApiException if there is no room for all of them, now (429) or ever (400) */
     static Running submit(Engine engine, List<EngineRequest> requests) {
         Running running = new Running();
         try {
             for (EngineRequest request : requests) {
                 switch (engine.submit(request)) {
                     case Submission.Accepted(Generation generation) -> running.generations.add(generation);
-                    case Submission.QueueFull(int limit, Duration retryAfter) ->
+                    case Submission.QueueFull(int limit, Duration retryAfter) -> {
+                        if (requests.size() > limit) {
+                            throw ApiException.invalid(
+                                    "prompt",
+                                    "These are " + requests.size() + " prompts; the queue takes " + limit
+                                            + ". Send fewer at a time.");
+                        }
                         throw ApiException.tooMany(limit, retryAfter);
+                    }
                 }
             }
             return running;

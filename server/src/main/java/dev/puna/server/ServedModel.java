@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /** The model as all APIs see it: chats become requests to the engine. */
 final class ServedModel {
     /** Constraints that are kept compiled. */
-    private static final int CONSTRAINTS = 64;
+    private static final int CONSTRAINTS = 16;
 
     /** What a schema may become, in characters of grammar. */
     private static final int GRAMMAR_LIMIT = 1 << 20;

@@ -553,7 +553,9 @@ public final class Speedrun implements AutoCloseable {
                     8 * recipe.replicas(),
                     share -> tell(Stage.MEASURE, 0.3 + 0.6 * share, texts.size() + " held-out files"));
         }
-        try (Llama llama = Llama.load(model(), LlamaOptions.defaults().withThreads(request.threads()))) {
+        LlamaOptions options =
+                LlamaOptions.defaults().withThreads(request.threads()).withKernels(request.kernels());
+        try (Llama llama = Llama.load(model(), options)) {
             return new Measured(heldOut, yardstick, Samples.of(llama, prompts, SAMPLE_TOKENS));
         }
     }
