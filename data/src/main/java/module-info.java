@@ -24,4 +24,5 @@ module dev.puna.data {
     exports dev.puna.data.shard;
     exports dev.puna.data.mixture;
     exports dev.puna.data.ngram;
+    exports dev.puna.data.bench;
 }

@@ -42,7 +42,9 @@ record VerbEntry(String words, String summary, Function<Terminal, Verb> maker) {
             new VerbEntry("bench kernels", "the kernels beside the peaks of this machine", BenchKernelsVerb::new),
             new VerbEntry("bench inference", "prefill and decode beside these peaks", BenchInferenceVerb::new),
             new VerbEntry("bench serving", "many clients at once", BenchServingVerb::new),
-            new VerbEntry("bench training", "a step of training beside these peaks", BenchTrainingVerb::new));
+            new VerbEntry("bench training", "a step of training beside these peaks", BenchTrainingVerb::new),
+            new VerbEntry("bench tokenizer", "how fast one thread encodes", BenchTokenizerVerb::new),
+            new VerbEntry("bench data", "sources, stages and vocabularies on one core", BenchDataVerb::new));
 
     /** {@code [tokenizer, encode]}. */
     List<String> wordList() {

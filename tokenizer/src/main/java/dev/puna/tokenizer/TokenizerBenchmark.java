@@ -1,25 +1,11 @@
 package dev.puna.tokenizer;
 
-import java.io.IOException;
-import java.io.PrintStream;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 
 /**
  * How fast one thread encodes. Checks its answer first: a byte-level vocabulary must give the text back, and any
- * vocabulary the same ids in the second pass as in the first. As a program:
- *
- * <pre>
- * java -m dev.puna.tokenizer/dev.puna.tokenizer.TokenizerBenchmark TOKENIZER FILE [--ids OUT]
- * </pre>
- *
- * {@code --ids} writes the ids as little-endian 32-bit numbers, to be compared with another library's.
+ * vocabulary the same ids in the second pass as in the first. Behind {@code puna bench tokenizer}.
  */
 public final class TokenizerBenchmark {
     private TokenizerBenchmark() {}
@@ -88,37 +74,5 @@ public final class TokenizerBenchmark {
         }
         double megabytes = text.length / 1e6;
         return new Result(text.length, first.length, megabytes / cold, megabytes / best, megabytes / bestCopy);
-    }
-
-    /** The program. */
-    public static void main(String[] arguments) throws IOException {
-        if (arguments.length != 2 && !(arguments.length == 4 && arguments[2].equals("--ids"))) {
-            System.err.println("usage: TokenizerBenchmark TOKENIZER FILE [--ids OUT]");
-            System.exit(2);
-        }
-        PrintStream console = new PrintStream(System.out, true, StandardCharsets.UTF_8);
-        long start = System.nanoTime();
-        Tokenizer tokenizer = Tokenizer.open(Path.of(arguments[0]));
-        int[] greeting = tokenizer.encode("Hello, world!", EncodeOptions.TEXT);
-        console.printf(
-                Locale.ROOT,
-                "opened, and %d first ids after %.1f ms%n",
-                greeting.length,
-                (System.nanoTime() - start) / 1e6);
-        byte[] text = Files.readAllBytes(Path.of(arguments[1]));
-        if (arguments.length == 4) {
-            TokenBuffer out = new TokenBuffer();
-            tokenizer.encoder().encode(text, 0, text.length, EncodeOptions.TEXT, out);
-            byte[] ids = new byte[Math.multiplyExact(4, out.size())];
-            MemorySegment.copy(
-                    out.array(),
-                    0,
-                    MemorySegment.ofArray(ids),
-                    ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN),
-                    0,
-                    out.size());
-            Files.write(Path.of(arguments[3]), ids);
-        }
-        console.println(measure(tokenizer, text, 3));
     }
 }

@@ -18,21 +18,23 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Enumeration;
 import java.util.Locale;
+import java.util.function.Consumer;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import org.apache.commons.compress.archivers.sevenz.SevenZFile;
 
-/**
- * Reads a dump with one thread, several times, to documents alone and to documents written as {@code .jsonl.zst}:
- * {@code SourceBenchmark SOURCE FILE [rounds]}. The input's size is that of the decompressed dump.
- */
+/** A dump read with one thread, to documents alone and to documents written as {@code .jsonl.zst}. */
 public final class SourceBenchmark {
     private SourceBenchmark() {}
 
-    public static void main(String[] args) throws IOException {
-        Path file = Path.of(args[1]);
-        int rounds = args.length > 2 ? Integer.parseInt(args[2]) : 4;
-        DocumentSource source = source(args[0]);
+    /**
+     * Reads a dump several times; its size is that of the decompressed dump.
+     *
+     * @param name of the source: {@code github}, {@code wikipedia}, {@code stackexchange}, {@code arxiv}, {@code books},
+     *     {@code commoncrawl} or {@code jsonl}
+     */
+    public static void run(String name, Path file, int rounds, Consumer<Figure> figures) throws IOException {
+        DocumentSource source = source(name);
         long bytes = decompressedBytes(file);
         for (int round = 0; round < rounds; round++) {
             for (boolean write : new boolean[] {false, true}) {
@@ -53,17 +55,17 @@ public final class SourceBenchmark {
                     }
                 }
                 double seconds = (CpuTime.nanos() - start) / 1e9;
-                System.out.printf(
-                        Locale.ROOT,
-                        "%s %s: %.1f MB in %.2f s, %.1f MB/s per core, %d documents, %.1f M characters, %d broken%n",
-                        source.name(),
-                        write ? "to .jsonl.zst" : "to documents",
-                        bytes / 1e6,
-                        seconds,
+                figures.accept(new Figure(
+                        source.name() + (write ? " to .jsonl.zst" : " to documents"),
                         bytes / 1e6 / seconds,
-                        report.documents(),
-                        report.textBytes() / 1e6,
-                        report.brokenCount());
+                        Figure.MB_PER_CORE,
+                        String.format(
+                                Locale.ROOT,
+                                "%.1f MB, %d documents, %.1f M characters, %d broken",
+                                bytes / 1e6,
+                                report.documents(),
+                                report.textBytes() / 1e6,
+                                report.brokenCount())));
             }
         }
     }

@@ -28,19 +28,21 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.zip.GZIPOutputStream;
 
-/**
- * What the stages for web pages reach on one core, on a WET file that is made of a Wikipedia dump's articles:
- * {@code StageBenchmark DUMP [rounds]}. Bytes are those of the decompressed WET file or of the documents' UTF-8.
- */
+/** What the stages for web pages reach on one core, on a WET file that is made of a Wikipedia dump's articles. */
 public final class StageBenchmark {
     private StageBenchmark() {}
 
-    public static void main(String[] args) throws IOException {
-        int rounds = args.length > 1 ? Integer.parseInt(args[1]) : 3;
+    /**
+     * Runs every stage several times. Bytes are those of the decompressed WET file or of the documents' UTF-8.
+     *
+     * @param dump {@code pages-articles.xml.bz2}, or the head of one
+     */
+    public static void run(Path dump, int rounds, Consumer<Figure> figures) throws IOException {
         List<Document> articles = new ArrayList<>();
-        new WikipediaSource().read(Split.whole(Path.of(args[0])), articles::add, new ReadReport());
+        new WikipediaSource().read(Split.whole(dump), articles::add, new ReadReport());
         Path wet = Files.createTempFile("puna-bench", ".warc.wet.gz");
         long bytes = 0;
         try (OutputStream out = Files.newOutputStream(wet)) {
@@ -74,14 +76,15 @@ public final class StageBenchmark {
         DocumentSource source = new CommonCrawlSource();
         try {
             for (int round = 0; round < rounds; round++) {
-                time("WET to documents", bytes, () -> read(source, wet, List.of(), null));
-                time("WET to filtered documents, line hashes", bytes, () -> read(source, wet, plain, hash));
+                time(figures, "WET to documents", bytes, () -> read(source, wet, List.of(), null));
+                time(figures, "WET to filtered documents, line hashes", bytes, () -> read(source, wet, plain, hash));
                 time(
+                        figures,
                         "WET to filtered documents, with the n-gram model",
                         bytes,
                         () -> read(source, wet, withModel, hash));
-                time("C4's rules", bytes, () -> read(source, wet, List.of(new C4Rules()), null));
-                time("MinHash signatures", bytes, () -> {
+                time(figures, "C4's rules", bytes, () -> read(source, wet, List.of(new C4Rules()), null));
+                time(figures, "MinHash signatures", bytes, () -> {
                     long[] sum = new long[1];
                     source.read(Split.whole(wet), d -> sum[0] += minHash.signature(d.text())[0], new ReadReport());
                     return sum[0];
@@ -96,12 +99,12 @@ public final class StageBenchmark {
                 for (List<String> sentence : cut) {
                     sum += model.logProbability(sentence);
                 }
-                System.out.printf(
-                        Locale.ROOT,
-                        "%s: %.2f M tokens/s (sum %.0f)%n",
-                        model,
-                        tokens / 1e6 / ((CpuTime.nanos() - start) / 1e9),
-                        sum);
+                double seconds = (CpuTime.nanos() - start) / 1e9;
+                figures.accept(new Figure(
+                        "n-gram model",
+                        tokens / 1e6 / seconds,
+                        "M tokens/s per core",
+                        String.format(Locale.ROOT, "%s, sum %.0f", model, sum)));
             }
         } finally {
             Files.deleteIfExists(wet);
@@ -113,18 +116,15 @@ public final class StageBenchmark {
         long run() throws IOException;
     }
 
-    private static void time(String what, long bytes, Work work) throws IOException {
+    private static void time(Consumer<Figure> figures, String what, long bytes, Work work) throws IOException {
         long start = CpuTime.nanos();
         long result = work.run();
         double seconds = (CpuTime.nanos() - start) / 1e9;
-        System.out.printf(
-                Locale.ROOT,
-                "%s: %.1f MB in %.2f s, %.1f MB/s per core (%d)%n",
+        figures.accept(new Figure(
                 what,
-                bytes / 1e6,
-                seconds,
                 bytes / 1e6 / seconds,
-                result);
+                Figure.MB_PER_CORE,
+                String.format(Locale.ROOT, "%.1f MB, result %d", bytes / 1e6, result)));
     }
 
     private static long read(
