@@ -129,7 +129,7 @@ public final class PunaServer implements AutoCloseable {
         return server;
     }
 
-    /** Helidon logs that it cannot listen and goes on, and takes a name that is none for every address of the machine. */
+    /** That it cannot listen, Helidon only logs. */
     private static void requireFree(ServerOptions options) {
         try (ServerSocket probe = new ServerSocket()) {
             probe.setReuseAddress(true);
