@@ -37,6 +37,11 @@ final class BenchTrainingVerb extends Verb {
             options.texts("--precision", "P", "bf16 or fp32. Default: bf16, or what the recipe says; may be repeated.");
     private final Value<String> keep =
             options.text("--keep", "WHAT", "everything, linear-outputs or layer-inputs. Default: the recipe's.");
+    private final Value<Integer> replicas = options.integer(
+            "--replicas",
+            "R",
+            "Replicas of the model, each with a thread and a share of the sequences of its own. Default: the recipe's, or 1.",
+            1);
     private final Value<Integer> steps =
             options.integer("--steps", "N", "Steps to time; the median counts. Default: 5.", 1);
     private final Value<Boolean> json = options.flag("--json", "Print one JSON document.");
@@ -80,6 +85,7 @@ final class BenchTrainingVerb extends Verb {
         return List.of(
                 "puna bench training",
                 "puna bench training --shape 15m --shape 110m --precision bf16 --precision fp32",
+                "puna bench training --shape 15m --replicas 2",
                 "puna bench training recipes/llama-42m.yaml --steps 3 --json");
     }
 
@@ -151,15 +157,26 @@ final class BenchTrainingVerb extends Verb {
                     .orElseThrow(() -> new ConfigurationException(
                             "--shape", name, "use one of " + String.join(", ", SHAPES.keySet())));
             for (List<String> settings : settings()) {
-                recipes.add(Recipe.parse(yaml, settings));
+                Recipe alone = Recipe.parse(yaml, settings);
+                recipes.add(replicas.isGiven() ? Recipe.parse(yaml, shared(alone, settings)) : alone);
             }
         }
         if (recipe.isGiven()) {
             for (List<String> settings : settings()) {
-                recipes.add(Recipe.read(Path.of(recipe.get()), settings));
+                Recipe alone = Recipe.read(Path.of(recipe.get()), settings);
+                recipes.add(replicas.isGiven() ? Recipe.read(Path.of(recipe.get()), shared(alone, settings)) : alone);
             }
         }
         return recipes;
+    }
+
+    /** The settings with as many replicas as asked for, and micro-batches that give each its share. */
+    private List<String> shared(Recipe alone, List<String> settings) {
+        int share = Math.max(1, alone.batch().sequences() / replicas.get());
+        List<String> all = new ArrayList<>(settings);
+        all.add("batch.replicas=" + replicas.get());
+        all.add("batch.microSequences=" + Math.min(share, alone.batch().microSequences()));
+        return all;
     }
 
     /** What the options change in a recipe, once for each precision. */
