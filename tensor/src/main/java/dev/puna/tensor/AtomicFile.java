@@ -10,7 +10,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.UUID;
+import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * stays as it was.
  */
 public final class AtomicFile implements AutoCloseable {
+    private static final String INCOMPLETE = ".incomplete";
+
     /** What goes through one write call; also the largest copy on the way. */
     private static final int CHUNK = 1 << 20;
 
@@ -44,7 +48,7 @@ public final class AtomicFile implements AutoCloseable {
             Files.createDirectories(directory);
         }
         Path beside = target.resolveSibling(
-                "." + target.getFileName() + "." + UUID.randomUUID().toString().substring(0, 8) + ".incomplete");
+                "." + target.getFileName() + "." + UUID.randomUUID().toString().substring(0, 8) + INCOMPLETE);
         return new AtomicFile(
                 target,
                 beside,
@@ -72,6 +76,21 @@ public final class AtomicFile implements AutoCloseable {
         }
         Files.move(written, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         forceDirectory(target.toAbsolutePath().getParent());
+    }
+
+    /** Removes what a process that was killed has left of files that it was writing, anywhere below a folder. */
+    public static void sweep(Path folder) throws IOException {
+        List<Path> left;
+        try (Stream<Path> walk = Files.walk(folder)) {
+            left = walk.filter(file -> {
+                        String name = String.valueOf(file.getFileName());
+                        return name.startsWith(".") && name.endsWith(INCOMPLETE);
+                    })
+                    .toList();
+        }
+        for (Path file : left) {
+            Files.deleteIfExists(file);
+        }
     }
 
     /** Bytes written so far. */

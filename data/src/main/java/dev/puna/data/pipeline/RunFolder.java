@@ -35,6 +35,7 @@ public record RunFolder(Path out, int passes) {
      */
     public void begin(Recipe recipe) throws IOException {
         Files.createDirectories(out);
+        AtomicFile.sweep(out);
         Path mark = out.resolve("recipe.used");
         if (!Files.exists(mark)) {
             AtomicFile.write(mark, recipe.text());
