@@ -15,7 +15,8 @@ final class ComputeOptions {
         kernels = options.text(
                 "--kernels",
                 "TIER",
-                "auto, x86, vector or reference. Default: auto, or what " + KernelsChoice.VARIABLE + " says.");
+                "auto, x86, x86-avx2, vector or reference. Default: auto, or what " + KernelsChoice.VARIABLE
+                        + " says.");
         threads = options.integer(
                 "--threads", "N", "Threads to compute on; results do not depend on it. Default: every processor.", 1);
     }
