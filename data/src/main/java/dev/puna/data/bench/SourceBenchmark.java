@@ -13,6 +13,7 @@ import dev.puna.data.source.Licences;
 import dev.puna.data.source.Split;
 import dev.puna.data.source.StackExchangeSource;
 import dev.puna.data.source.WikipediaSource;
+import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,6 +56,9 @@ public final class SourceBenchmark {
                     }
                 }
                 double seconds = (CpuTime.nanos() - start) / 1e9;
+                if (report.documents() == 0) {
+                    throw new ConfigurationException("FILE", file, "there is no document of " + name + " in it");
+                }
                 figures.accept(new Figure(
                         source.name() + (write ? " to .jsonl.zst" : " to documents"),
                         bytes / 1e6 / seconds,
@@ -80,7 +84,7 @@ public final class SourceBenchmark {
             case "commoncrawl" -> new CommonCrawlSource();
             case "jsonl" -> new JsonlSource("jsonl");
             default ->
-                throw new dev.puna.tensor.ConfigurationException(
+                throw new ConfigurationException(
                         "source", name, "use github, wikipedia, stackexchange, arxiv, books, commoncrawl or jsonl");
         };
     }

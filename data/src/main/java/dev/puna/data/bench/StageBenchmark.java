@@ -18,6 +18,7 @@ import dev.puna.data.source.CommonCrawlSource;
 import dev.puna.data.source.DocumentSource;
 import dev.puna.data.source.Split;
 import dev.puna.data.source.WikipediaSource;
+import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -43,6 +44,9 @@ public final class StageBenchmark {
     public static void run(Path dump, int rounds, Consumer<Figure> figures) throws IOException {
         List<Document> articles = new ArrayList<>();
         new WikipediaSource().read(Split.whole(dump), articles::add, new ReadReport());
+        if (articles.isEmpty()) {
+            throw new ConfigurationException("FILE", dump, "there is no article of Wikipedia in it");
+        }
         Path wet = Files.createTempFile("puna-bench", ".warc.wet.gz");
         long bytes = 0;
         try (OutputStream out = Files.newOutputStream(wet)) {
