@@ -18,7 +18,7 @@ final class Report {
         Plan plan = results.plan();
         HeldOutMeasure measure = results.heldOut();
         Yardstick yardstick = results.yardstick();
-        line(text, "# A LLaMA in %s minutes", trim(all.minutes()));
+        line(text, "# A LLaMA in %s minute%s", trim(all.minutes()), all.minutes() == 1 ? "" : "s");
         line(text, "");
         line(text, "Corpus: %s. Held out by a hash of the path: one document in %d.", all.corpus(), heldOutOneIn);
         line(text, "");
