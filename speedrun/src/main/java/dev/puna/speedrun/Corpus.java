@@ -2,6 +2,7 @@ package dev.puna.speedrun;
 
 import dev.puna.data.Compression;
 import dev.puna.data.ReadReport;
+import dev.puna.data.source.ArxivSource;
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -125,7 +126,11 @@ public record Corpus(Path path, String kind, String source, List<Path> inputs, l
             return new Corpus(
                     file, "a StackExchange dump", "stackexchange", List.of(file), (long) (text * MARKUP_SHARE));
         }
-        if (isTar(file) || (name.endsWith(".tex") && !compressed)) {
+        boolean tar = isTar(file);
+        if (tar && !ArxivSource.holdsPapers(file)) {
+            throw unknown(file, "is a tar without LaTeX; unpack it, or make a .zip of source code");
+        }
+        if (tar || (name.endsWith(".tex") && !compressed)) {
             return new Corpus(file, "LaTeX", "arxiv" + PIECES, List.of(file), text);
         }
         if (head.stripLeading().startsWith("{") && (name.contains(".jsonl") || name.contains(".json"))) {

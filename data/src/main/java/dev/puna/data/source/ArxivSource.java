@@ -37,6 +37,8 @@ public record ArxivSource(Fidelity fidelity) implements DocumentSource {
 
     private static final int MAX_TEX_BYTES = 16 << 20;
 
+    private static final int MEMBERS_LOOKED_AT = 1000;
+
     @Override
     public String name() {
         return "arxiv";
@@ -115,6 +117,23 @@ public record ArxivSource(Fidelity fidelity) implements DocumentSource {
         if (!loose.isEmpty()) {
             String name = String.valueOf(path.getFileName());
             paper(name.substring(0, Math.max(1, name.indexOf('.'))), "", loose, sink, report);
+        }
+    }
+
+    /** Whether a tar has something that this source reads, {@code .tex} or {@code .gz}, among its first members. */
+    public static boolean holdsPapers(Path tar) throws IOException {
+        try (InputStream in = Compression.open(tar, new ReadReport());
+                TarArchiveInputStream members = new TarArchiveInputStream(in)) {
+            for (int i = 0; i < MEMBERS_LOOKED_AT; i++) {
+                TarArchiveEntry entry = members.getNextEntry();
+                if (entry == null) {
+                    return false;
+                }
+                if (entry.isFile() && (isTex(entry.getName()) || entry.getName().endsWith(".gz"))) {
+                    return true;
+                }
+            }
+            return false;
         }
     }
 
