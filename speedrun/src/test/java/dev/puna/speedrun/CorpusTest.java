@@ -2,6 +2,7 @@ package dev.puna.speedrun;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.puna.tensor.ConfigurationException;
 import java.io.IOException;
@@ -10,6 +11,7 @@ import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.zip.GZIPOutputStream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -132,5 +134,35 @@ final class CorpusTest {
                 .withMessageContaining("short.txt")
                 .withMessageContaining("6,000 bytes")
                 .withMessageContaining("250,000");
+    }
+
+    @Test
+    void aTarIsLatexOnlyWhenItHoldsSome() throws IOException {
+        assertThatThrownBy(() -> Corpus.of(tar("src/Main.java")))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("a tar without LaTeX");
+        assertThat(Corpus.of(tar("paper/main.tex")).source()).startsWith("arxiv");
+        assertThat(Corpus.of(tar("2302/2302.13971.gz")).source()).startsWith("arxiv");
+    }
+
+    /** A tar of one empty member. */
+    private Path tar(String member) throws IOException {
+        byte[] header = new byte[512];
+        put(header, 0, member);
+        put(header, 100, "0000644");
+        put(header, 124, "00000000000");
+        put(header, 156, "0");
+        put(header, 257, "ustar");
+        Arrays.fill(header, 148, 156, (byte) ' ');
+        int sum = 0;
+        for (byte b : header) {
+            sum += b;
+        }
+        put(header, 148, String.format("%06o", sum));
+        return Files.write(folder.resolve("of-" + member.hashCode() + ".tar"), Arrays.copyOf(header, 10240));
+    }
+
+    private static void put(byte[] header, int at, String text) {
+        System.arraycopy(text.getBytes(StandardCharsets.US_ASCII), 0, header, at, text.length());
     }
 }
